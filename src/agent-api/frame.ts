@@ -1,0 +1,112 @@
+/**
+ * A link message as bytes, for links over a byte stream. All numbers are big-endian.
+ *
+ *     u32 head length │ u32 body length │ head │ body
+ *     head: u8 kind │ u32 request id │ u16 subject length │ subject │ name 0 value 0 name 0 value 0 …
+ */
+import type { LinkHeaders } from "./link.ts";
+
+/** What a frame is; `close` announces that its sender closes the link. */
+export const FRAME_KIND = { request: 1, reply: 2, publish: 3, noResponders: 4, close: 5 } as const;
+
+export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND];
+
+/** A frame without its body. `id` connects a reply with its request; 0 where there is none. */
+export interface FrameHead {
+  readonly kind: FrameKind;
+  readonly id: number;
+  readonly subject: string;
+  readonly headers: LinkHeaders;
+}
+
+/** Bytes of the two lengths that every frame starts with. */
+export const PREFIX_BYTES = 8;
+/** Longest head that is sent or accepted, in bytes. */
+export const MAX_HEAD_BYTES = 256 * 1024;
+
+const FIXED_HEAD_BYTES = 7;
+const MAX_SUBJECT_BYTES = 0xffff;
+const MAX_HEADERS = 256;
+const NO_HEADERS: LinkHeaders = Object.freeze({});
+const NO_BODY = new Uint8Array(0);
+
+/**
+ * The frame in one buffer of its own; the body is copied. Undefined when head or body exceed their limit. Characters
+ * that a header cannot carry (line ends, NUL) become spaces.
+ */
+export function encodeFrame(
+  head: FrameHead,
+  body: Uint8Array = NO_BODY,
+  maxBodyBytes = Infinity,
+): Buffer | undefined {
+  const headers = head.headers === NO_HEADERS ? "" : headerText(head.headers);
+  const subjectBytes = Buffer.byteLength(head.subject);
+  const headBytes = FIXED_HEAD_BYTES + subjectBytes + (headers === "" ? 0 : Buffer.byteLength(headers));
+  if (subjectBytes > MAX_SUBJECT_BYTES || headBytes > MAX_HEAD_BYTES || body.length > maxBodyBytes)
+    return undefined;
+  const frame = Buffer.allocUnsafe(PREFIX_BYTES + headBytes + body.length);
+  frame.writeUInt32BE(headBytes, 0);
+  frame.writeUInt32BE(body.length, 4);
+  frame.writeUInt8(head.kind, 8);
+  frame.writeUInt32BE(head.id, 9);
+  frame.writeUInt16BE(subjectBytes, 13);
+  frame.write(head.subject, PREFIX_BYTES + FIXED_HEAD_BYTES);
+  if (headers !== "") frame.write(headers, PREFIX_BYTES + FIXED_HEAD_BYTES + subjectBytes);
+  frame.set(body, PREFIX_BYTES + headBytes);
+  return frame;
+}
+
+/** The head in `bytes[start, end)`; undefined when it is malformed. */
+export function decodeHead(bytes: Buffer, start: number, end: number): FrameHead | undefined {
+  if (end - start < FIXED_HEAD_BYTES) return undefined;
+  const kind = frameKind(bytes.readUInt8(start));
+  const subjectStart = start + FIXED_HEAD_BYTES;
+  const subjectEnd = subjectStart + bytes.readUInt16BE(start + 5);
+  if (kind === undefined || subjectEnd > end) return undefined;
+  const headers = subjectEnd === end ? NO_HEADERS : parseHeaders(bytes.toString("utf8", subjectEnd, end));
+  if (headers === undefined) return undefined;
+  return {
+    kind,
+    id: bytes.readUInt32BE(start + 1),
+    subject: bytes.toString("utf8", subjectStart, subjectEnd),
+    headers,
+  };
+}
+
+function frameKind(value: number): FrameKind | undefined {
+  switch (value) {
+    case FRAME_KIND.request:
+    case FRAME_KIND.reply:
+    case FRAME_KIND.publish:
+    case FRAME_KIND.noResponders:
+    case FRAME_KIND.close:
+      return value;
+    default:
+      return undefined;
+  }
+}
+
+function headerText(headers: LinkHeaders): string {
+  let text = "";
+  for (const name of Object.keys(headers))
+    text += `${singleLine(name)}\0${singleLine(headers[name] ?? "")}\0`;
+  return text;
+}
+
+/** Text without characters that a header cannot carry. */
+function singleLine(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- NUL separates headers
+  return /[\0\r\n]/.test(text) ? text.replaceAll(/[\0\r\n]+/g, " ") : text;
+}
+
+function parseHeaders(text: string): LinkHeaders | undefined {
+  const parts = text.split("\0", 2 * MAX_HEADERS + 2);
+  // Every value ends with a NUL, so the last part is empty and the count is odd.
+  if (parts.length % 2 === 0 || parts.at(-1) !== "") return undefined;
+  const headers: Record<string, string> = {};
+  for (let index = 0; index + 1 < parts.length; index += 2) {
+    const name = parts[index] ?? "";
+    if (name !== "" && name !== "__proto__") headers[name] = parts[index + 1] ?? "";
+  }
+  return headers;
+}

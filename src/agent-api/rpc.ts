@@ -1,0 +1,32 @@
+import { ERROR_HEADER } from "./link-headers.ts";
+import type { LinkReply, LinkResponse } from "./link.ts";
+
+/** Header of a reply: decimal status; anything but 200 is an error. */
+const RPC_CODE_HEADER = "x-nex-hs-code";
+/** Header of a reply: text that belongs to the status. */
+const RPC_MESSAGE_HEADER = "x-nex-hs-msg";
+
+/** Result of a host service call (protocol.md 6.1). */
+export interface RpcResult {
+  /** 200, or an error. */
+  readonly code: number;
+  readonly message: string;
+  /** Empty for an error. */
+  readonly body: Uint8Array;
+}
+
+/** A result as a link reply. */
+export function encodeRpcResult({ code, message, body }: RpcResult): LinkReply {
+  const headers = { [RPC_CODE_HEADER]: String(code), [RPC_MESSAGE_HEADER]: message };
+  return code === 200 ? { headers, body } : { headers };
+}
+
+/** Reads a result. A reply without a status, or of a handler that failed, is an error 500. */
+export function parseRpcResult(response: LinkResponse): RpcResult {
+  const status = response.headers[RPC_CODE_HEADER];
+  if (status === undefined || !/^\d{3}$/.test(status)) {
+    const message = response.headers[ERROR_HEADER] ?? "Malformed reply of the host service";
+    return { code: 500, message, body: new Uint8Array(0) };
+  }
+  return { code: Number(status), message: response.headers[RPC_MESSAGE_HEADER] ?? "", body: response.body };
+}

@@ -1,0 +1,41 @@
+import { ERROR_HEADER } from "./link-headers.ts";
+import type { LinkHeaders, LinkMessage, LinkReply, LinkResponse } from "./link.ts";
+
+/** Header of a trigger request: the actual subject of the message that triggers the function. */
+const TRIGGER_SUBJECT_HEADER = "x-nex-trigger-subject";
+/** Header of a trigger reply: execution time in nanoseconds, decimal. */
+const RUNTIME_HEADER = "x-nex-runtime-ns";
+
+/** How an invocation ended, as the node learns it. A Go agent's WebAssembly results have no runtime: 0. */
+export type TriggerReply =
+  | { readonly kind: "succeeded"; readonly body: Uint8Array; readonly runtimeNs: number }
+  | { readonly kind: "failed"; readonly message: string; readonly runtimeNs: number };
+
+/** Headers of a trigger request. */
+export function triggerHeaders(subject: string): LinkHeaders {
+  return { [TRIGGER_SUBJECT_HEADER]: subject };
+}
+
+/** The subject that triggers the function; empty when the node did not say. */
+export function triggerSubject(message: LinkMessage): string {
+  return message.headers[TRIGGER_SUBJECT_HEADER] ?? "";
+}
+
+/** The reply of an agent to a trigger (protocol.md 5.6). */
+export function encodeTriggerReply(reply: TriggerReply): LinkReply {
+  const runtime = String(Math.max(0, Math.trunc(reply.runtimeNs)));
+  if (reply.kind === "succeeded") return { headers: { [RUNTIME_HEADER]: runtime }, body: reply.body };
+  return { headers: { [RUNTIME_HEADER]: runtime, [ERROR_HEADER]: reply.message } };
+}
+
+/** Reads an agent's reply: one with the error header is a failure, any other a success, also when it is empty. */
+export function parseTriggerReply(response: LinkResponse): TriggerReply {
+  const runtimeNs = parseRuntime(response.headers[RUNTIME_HEADER]);
+  const message = response.headers[ERROR_HEADER];
+  if (message !== undefined) return { kind: "failed", message, runtimeNs };
+  return { kind: "succeeded", body: response.body, runtimeNs };
+}
+
+function parseRuntime(text: string | undefined): number {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : 0;
+}

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { test } from "node:test";
+import { silentLogger } from "../../src/lib/logger.ts";
+import type { ConfinementKind } from "../../src/sandbox/process/confinement.ts";
+import { findConfinement } from "../../src/sandbox/process/confinement.ts";
+import { createProcessDriver } from "../../src/sandbox/process/process-driver.ts";
+import { FIXTURE_AGENT, sendToAgent, tellAgent } from "../support/fixture-agent.ts";
+import { createMarker, findMarkedProcesses } from "../support/marked-processes.ts";
+import { describeSandboxContract } from "../support/sandbox-contract.ts";
+import type { SandboxUnderTest } from "../support/sandbox-contract.ts";
+
+const STARTER = fileURLToPath(new URL("./fixtures/sandbox-starter.ts", import.meta.url));
+const NOBODY = 65_534;
+
+function underTest(confinement: ConfinementKind): SandboxUnderTest {
+  const common = { logger: silentLogger, confinement };
+  return {
+    makeDriver: (marker) =>
+      createProcessDriver({ ...common, agentProgram: process.execPath, agentArgv: [FIXTURE_AGENT, marker] }),
+    makeBrokenDriver: (marker) =>
+      createProcessDriver({ ...common, agentProgram: "/nonexistent/agent", agentArgv: [marker] }),
+    tell: tellAgent,
+    send: sendToAgent,
+    addedEnvironment: { NEX_CHANNEL_FD: "3" },
+    starter: (marker) => [process.execPath, STARTER, marker],
+  };
+}
+
+const SPEC = { id: "test1", metadata: {}, resources: { vcpuCount: 1, memoryMiB: 64 } };
+const notLinux = process.platform === "linux" ? false : "finds processes in /proc, which is Linux only";
+const strongest = await findConfinement();
+
+describeSandboxContract("process, PID namespaces", {
+  ...underTest("pid-namespace"),
+  ...(strongest?.kind === "pid-namespace" ? {} : { skip: "this host does not let us make PID namespaces" }),
+});
+
+describeSandboxContract("process, process groups", {
+  ...underTest("process-group"),
+  skipDaemons: "what leaves its session and loses its parents gets away from a process group",
+});
+
+test(
+  "ProcessDriver without namespaces ends what has left the group but not its parent",
+  { skip: notLinux },
+  async () => {
+    const marker = createMarker();
+    await using driver = underTest("process-group").makeDriver(marker);
+    await using sandbox = await driver.start(SPEC);
+    await tellAgent(sandbox, "ignore-signals");
+    await tellAgent(sandbox, `fork-session ${marker}`);
+    assert.ok(findMarkedProcesses(marker).length >= 2);
+    await sandbox.stop({ graceMs: 50 });
+    assert.deepEqual(findMarkedProcesses(marker), []);
+  },
+);
+
+test("ProcessDriver says which confinement it uses, and why it is unavailable", async () => {
+  await using driver = underTest("process-group").makeDriver(createMarker());
+  const probe = await driver.probe();
+  assert.match(probe.kind === "ready" ? probe.detail : probe.reason, /process groups/);
+  await using broken = underTest("process-group").makeBrokenDriver(createMarker());
+  assert.deepEqual(await broken.probe(), {
+    kind: "unavailable",
+    reason: 'The agent program "/nonexistent/agent" is no executable file',
+  });
+});
+
+test("ProcessDriver passes its contract as an ordinary user", { skip: cannotBecomeNobody() }, async () => {
+  const environment = { ...process.env };
+  delete environment["NODE_TEST_CONTEXT"];
+  const file = fileURLToPath(import.meta.url);
+  const child = spawn(process.execPath, ["--test", "--test-reporter=tap", file], {
+    uid: NOBODY,
+    gid: NOBODY,
+    env: environment,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let report = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (report += chunk));
+  const [code] = (await once(child, "close")) as [number | null];
+  assert.equal(code, 0, report);
+});
+
+/** Why the contract cannot run as an ordinary user. */
+function cannotBecomeNobody(): string | false {
+  if (process.getuid?.() !== 0) return "only root can become another user";
+  const trial = spawnSync(process.execPath, ["--check", FIXTURE_AGENT], { uid: NOBODY, gid: NOBODY });
+  return trial.status === 0 ? false : "an ordinary user cannot read the files of this checkout";
+}
