@@ -1,0 +1,44 @@
+import type { FunctionFailure } from "./function.ts";
+import type { Isolate } from "./isolate-engine.ts";
+
+/** What one invocation came to, as the code inside the isolate reports it. */
+export type GuestReply =
+  | { readonly kind: "succeeded"; readonly body: Uint8Array }
+  | { readonly kind: "failed"; readonly failure: FunctionFailure; readonly message: string };
+
+/** A function set up inside an isolate: one life of it, thrown away after a timeout. */
+export interface Guest {
+  /**
+   * Runs the function once. Rejects only with an error of the engine (terminated, disposed): what the function
+   * throws is a reply.
+   */
+  invoke(subject: string, payload: Uint8Array): Promise<GuestReply>;
+  /** Called after the reply is on its way: the time to get ready for the next invocation. */
+  prepare(): void;
+  /** Ends the host call in flight with an error and refuses further ones. */
+  abort(): void;
+  /** Resolves when the isolate is idle, after handing over what the function still had to log. */
+  settle(): Promise<void>;
+  /** Lets go of everything inside the isolate. */
+  release(): void;
+}
+
+/**
+ * Sets the function up in an isolate.
+ *
+ * @throws {NexError} `FUNCTION_INVALID` when its source is refused
+ */
+export type StartGuest = (isolate: Isolate) => Promise<Guest>;
+
+/** A reference into the host, as code inside the isolate sees it. Never handed to the function. */
+export interface HostReference {
+  applyIgnored(receiver: undefined, values: readonly unknown[], options: object): void;
+  applySyncPromise(receiver: undefined, values: readonly unknown[], options: object): unknown;
+}
+
+/** A Uint8Array whose buffer holds nothing else: copying it into an isolate copies the whole buffer (F3). */
+export function ownBytes(bytes: Uint8Array): Uint8Array {
+  const whole = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
+  if (whole && bytes.constructor === Uint8Array && bytes.buffer instanceof ArrayBuffer) return bytes;
+  return new Uint8Array(bytes);
+}

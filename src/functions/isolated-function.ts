@@ -1,0 +1,220 @@
+/**
+ * Runs one function inside one isolate and answers for F1, F2 and F4 of the function contract.
+ *
+ *   idle ── invoke ──> running ── reply ───────────────────────> idle
+ *                        │ engine's own timeout ── new guest ──> idle
+ *                        │ deadline: caller answered ── isolate idle in time? ── new guest ────> idle
+ *                        │                              no: dispose ── gone? ── new isolate ──> idle
+ *                        │                                              no: onFatal
+ *                        └ memory: caller answered ── onFatal
+ *
+ * I1 the caller is answered at the deadline at the latest; `onFatal` comes after the answer, one turn of the event
+ *    loop later, and at most {@link GRACE_MS} after the deadline
+ * I2 the engine's timeout counts only running time and pauses in host calls, hence the deadline of our own
+ * I3 there is never more than one live isolate
+ */
+import { errorText } from "../lib/errors.ts";
+import type { FunctionSpec, InvocationOutcome, LoadedFunction } from "./function.ts";
+import type { Guest, StartGuest } from "./guest.ts";
+import type { Isolate, IsolateEngine } from "./isolate-engine.ts";
+import { startMemoryWatch } from "./memory-watch.ts";
+import type { MemoryWatch } from "./memory-watch.ts";
+import { failureOf, outcomeOf, STOPPED } from "./run-end.ts";
+import type { Failure, RunBounds, RunEnd } from "./run-end.ts";
+
+/** Time after the deadline until the process has to end. */
+const GRACE_MS = 250;
+const SETTLE_MS = 150;
+const SLACK_MIB = 192;
+const MIN_HEAP_MIB = 8;
+
+/** An engine's part in a {@link LoadedFunction}. */
+export interface IsolatedFunctionOptions {
+  readonly spec: FunctionSpec;
+  readonly engine: IsolateEngine;
+  readonly engineName: RunBounds["engineName"];
+  /** Heap of the isolate. */
+  readonly heapMiB: number;
+  /** Memory of the guest that the heap's limit does not cover. */
+  readonly outsideHeapMiB: number;
+  readonly startGuest: StartGuest;
+}
+
+interface Invocation {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly resolve: (outcome: InvocationOutcome) => void;
+}
+
+const MEMORY = { kind: "memory", reason: "memory ran out" } as const satisfies RunEnd;
+const DEADLINE = { kind: "deadline" } as const satisfies RunEnd;
+
+/**
+ * Creates the isolate and sets the function up in it.
+ *
+ * @throws {NexError} `FUNCTION_INVALID` from `startGuest`
+ */
+export async function startIsolatedFunction(options: IsolatedFunctionOptions): Promise<LoadedFunction> {
+  const loaded = new IsolatedFunction(options);
+  await loaded.start();
+  return loaded;
+}
+
+class IsolatedFunction implements LoadedFunction {
+  readonly #options: IsolatedFunctionOptions;
+  readonly #bounds: RunBounds;
+  readonly #waiting: Invocation[] = [];
+  #isolate: Isolate | undefined;
+  #guest: Guest | undefined;
+  #watch: MemoryWatch | undefined;
+  #working: Promise<void> | undefined;
+  /** Ends the present run from outside of it. */
+  #endRun: ((end: RunEnd) => void) | undefined;
+  /** Set when nothing can run any more: what later callers are told. */
+  #over: Failure | undefined;
+  #fatal = false;
+
+  constructor(options: IsolatedFunctionOptions) {
+    this.#options = options;
+    this.#bounds = { engineName: options.engineName, limits: options.spec.limits };
+  }
+
+  async start(): Promise<void> {
+    const { heapMiB, outsideHeapMiB, startGuest } = this.#options;
+    this.#isolate = this.#createIsolate();
+    this.#guest = await startGuest(this.#isolate);
+    this.#watch = startMemoryWatch(heapMiB + outsideHeapMiB + SLACK_MIB, (grownMiB) =>
+      this.#endRun?.({ kind: "memory", reason: `memory of the process grew by ${grownMiB} MiB` }),
+    );
+  }
+
+  invoke(subject: string, payload: Uint8Array): Promise<InvocationOutcome> {
+    const { promise, resolve } = Promise.withResolvers<InvocationOutcome>();
+    this.#waiting.push({ subject, payload, resolve });
+    this.#working ??= this.#work();
+    return promise;
+  }
+
+  /** The isolate is left to the garbage collector: disposing it shortly before the process exits can crash. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over ??= STOPPED;
+    this.#endRun?.({ kind: "stopped" });
+    await this.#working;
+    this.#watch?.stop();
+    this.#guest?.release();
+    this.#guest = undefined;
+    this.#isolate = undefined;
+  }
+
+  async #work(): Promise<void> {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      const guest = this.#guest;
+      if (this.#over === undefined && guest !== undefined) await this.#serve(guest, next);
+      else next.resolve({ kind: "failed", ...(this.#over ?? STOPPED), runtimeNs: 0 });
+    }
+    this.#working = undefined;
+  }
+
+  async #serve(guest: Guest, { subject, payload, resolve }: Invocation): Promise<void> {
+    const { promise, resolve: endRun } = Promise.withResolvers<RunEnd>();
+    const startedAt = performance.now();
+    const deadline = setTimeout(endRun, this.#bounds.limits.timeoutMs, DEADLINE);
+    this.#endRun = endRun;
+    this.#watch?.enter();
+    const run = guest.invoke(subject, payload).then(
+      (reply) => endRun({ kind: "replied", reply }),
+      (error: unknown) => endRun({ kind: "threw", error }),
+    );
+    const end = this.#explain(await promise);
+    clearTimeout(deadline);
+    this.#watch?.leave();
+    this.#endRun = undefined;
+    resolve(outcomeOf(end, this.#bounds, Math.round((performance.now() - startedAt) * 1e6)));
+    switch (end.kind) {
+      case "replied":
+        return this.#prepare(guest);
+      case "threw":
+      case "deadline":
+        return this.#recover(guest, run);
+      case "stopped":
+        guest.abort();
+        this.#isolate?.dispose();
+        await within(GRACE_MS, run);
+        return;
+      case "memory":
+        return this.#giveUp(end.reason, failureOf(end, this.#bounds));
+    }
+  }
+
+  #prepare(guest: Guest): void {
+    try {
+      guest.prepare();
+    } catch (error) {
+      this.#giveUp(errorText(error), failureOf(MEMORY, this.#bounds));
+    }
+  }
+
+  /** An engine error means memory when the isolate is gone without our doing. */
+  #explain(end: RunEnd): RunEnd {
+    if (end.kind !== "threw" || this.#isolate?.isDisposed !== true) return end;
+    return { kind: "memory", reason: errorText(end.error) };
+  }
+
+  /** Makes the next invocation work (F4), or gives up within the grace (I1). */
+  async #recover(guest: Guest, run: Promise<void>): Promise<void> {
+    guest.abort();
+    if (!(await within(SETTLE_MS, guest.settle()))) {
+      this.#isolate?.dispose();
+      if (!(await within(GRACE_MS - SETTLE_MS, run))) {
+        return this.#giveUp(
+          "execution does not stop after its time limit",
+          failureOf(DEADLINE, this.#bounds),
+        );
+      }
+      this.#isolate = undefined;
+    }
+    guest.release();
+    if (this.#over !== undefined) return;
+    if (this.#isolate?.isDisposed === true)
+      return this.#giveUp(MEMORY.reason, failureOf(MEMORY, this.#bounds));
+    try {
+      this.#isolate ??= this.#createIsolate();
+      this.#guest = await this.#options.startGuest(this.#isolate);
+    } catch (error) {
+      this.#giveUp(`function cannot be set up again: ${errorText(error)}`, STOPPED);
+    }
+  }
+
+  /** Fails everything that waits with `failure` and asks for the end of the process. */
+  #giveUp(reason: string, failure: Failure): void {
+    this.#over = failure;
+    this.#guest = undefined;
+    this.#watch?.stop();
+    if (this.#fatal) return;
+    this.#fatal = true;
+    setImmediate(() => this.#options.spec.onFatal(reason));
+  }
+
+  #createIsolate(): Isolate {
+    return new this.#options.engine.Isolate({
+      memoryLimit: Math.max(MIN_HEAP_MIB, this.#options.heapMiB),
+      onCatastrophicError: (reason) => {
+        if (this.#endRun === undefined) this.#giveUp(reason, STOPPED);
+        else this.#endRun({ kind: "memory", reason });
+      },
+    });
+  }
+}
+
+/** Whether `work` settled in time; its failure is as good as its success. */
+async function within(limitMs: number, work: Promise<unknown>): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(resolve, limitMs, false);
+  void work.then(
+    () => resolve(true),
+    () => resolve(true),
+  );
+  const inTime = await promise;
+  clearTimeout(timer);
+  return inTime;
+}

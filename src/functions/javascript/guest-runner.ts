@@ -1,0 +1,152 @@
+import type { Inspect } from "./guest-inspect.ts";
+
+/**
+ * What an invocation comes back with: JSON text, bytes, nothing, or a failure as `[failure, message]`; a promise of
+ * these when the function is asynchronous.
+ */
+export type RunnerReply = string | Uint8Array | undefined | readonly [failure: string, message: string];
+
+/** The part of the runner that the host calls. */
+export interface GuestRunner {
+  /** Runs the script once; its completion value is the function. Undefined when that worked. */
+  readonly bind: (source: string) => RunnerReply;
+  /** Calls the function. */
+  readonly invoke: (subject: string, payload: Uint8Array) => RunnerReply | Promise<RunnerReply>;
+}
+
+/** What the runner needs. */
+export interface GuestRunnerParts {
+  readonly inspect: Inspect;
+  readonly begin: () => void;
+  readonly flush: () => void;
+  /** File name of the function's code in stack traces. */
+  readonly fileName: string;
+}
+
+/**
+ * Calls the function and turns its result into bytes (protocol.md 7.3). Runs inside the isolate, from its own source
+ * text: refers to nothing outside its body, and takes what it calls before the function's code runs.
+ */
+export function guestRunner({ inspect, begin, flush, fileName }: GuestRunnerParts): GuestRunner {
+  const MAX_MESSAGE = 1024;
+  const { stringify } = JSON;
+  const { apply, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
+  const Bytes = Uint8Array;
+  const BufferOf = ArrayBuffer;
+  const ErrorOf = Error;
+  const text = String;
+  const root = globalThis;
+  const evaluate = root.eval;
+  const getter = (prototype: object | null, name: PropertyKey): (() => unknown) => {
+    const own = prototype === null ? undefined : getOwnPropertyDescriptor(prototype, name);
+    return own?.get ?? (() => undefined);
+  };
+  const views = getPrototypeOf(Uint8Array.prototype);
+  const viewType = getter(views, Symbol.toStringTag);
+  const viewBuffer = getter(views, "buffer");
+  const viewLength = getter(views, "byteLength");
+  const bufferLength = getter(ArrayBuffer.prototype, "byteLength");
+  const bufferResizable = getter(ArrayBuffer.prototype, "resizable");
+
+  let target: ((...values: unknown[]) => unknown) | undefined;
+
+  /** Where in the function's source an error arose, from its stack: ` (echojs:3:12)`. */
+  const placeOf = (stack: unknown): string => {
+    if (typeof stack !== "string") return "";
+    const start = stack.indexOf(`${fileName}:`);
+    if (start < 0) return "";
+    let end = start + fileName.length;
+    while (end < stack.length && "0123456789:".includes(stack.charAt(end))) end += 1;
+    return ` (${stack.slice(start + 8, end)})`;
+  };
+
+  const messageOf = (error: unknown): string => {
+    try {
+      let message = typeof error === "string" ? error : "";
+      if (message === "" && error instanceof ErrorOf) {
+        const { name, message: reason, stack } = error;
+        message = (text(reason) === "" ? text(name) : `${text(name)}: ${text(reason)}`) + placeOf(stack);
+      }
+      if (message === "") message = inspect(error);
+      return message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}...` : message;
+    } catch {
+      return "the function threw a value that cannot be shown";
+    }
+  };
+
+  /** Exactly the bytes: a view into a larger buffer would take all of it along. */
+  const exactly = (view: Uint8Array): Uint8Array => {
+    const buffer = apply(viewBuffer, view, []);
+    const whole = apply(viewLength, view, []) === apply(bufferLength, buffer, []);
+    return whole && apply(bufferResizable, buffer, []) === false ? view : new Bytes(view);
+  };
+
+  const isBuffer = (value: object): value is ArrayBuffer => {
+    try {
+      if (!(value instanceof BufferOf)) return false;
+      apply(bufferLength, value, []);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  const reply = (value: unknown): RunnerReply => {
+    if (value === undefined) return undefined;
+    try {
+      if (typeof value === "object" && value !== null) {
+        if (apply(viewType, value, []) === "Uint8Array") return exactly(value as Uint8Array);
+        if (isBuffer(value)) return new Bytes(new Bytes(value));
+      }
+      const json: unknown = stringify(value);
+      if (typeof json === "string") return json;
+      const reason = typeof value === "object" ? "it has no JSON text" : `it is a ${typeof value}`;
+      return ["unserializable-result", `result cannot be serialized: ${reason}`];
+    } catch (error) {
+      return ["unserializable-result", `result cannot be serialized: ${messageOf(error)}`];
+    }
+  };
+
+  const awaited = async (value: unknown): Promise<RunnerReply> => {
+    try {
+      return reply(await value);
+    } catch (error) {
+      return ["exception", messageOf(error)];
+    } finally {
+      flush();
+    }
+  };
+
+  const isThenable = (value: unknown): boolean =>
+    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+
+  return {
+    bind(source) {
+      begin();
+      try {
+        const value: unknown = evaluate(source);
+        if (typeof value !== "function") {
+          return ["not-a-function", `the script's last value is not a function but ${typeof value}`];
+        }
+        target = value as typeof target;
+        return undefined;
+      } catch (error) {
+        return ["exception", messageOf(error)];
+      } finally {
+        flush();
+      }
+    },
+    invoke(subject, payload) {
+      if (target === undefined) return ["not-a-function", "the script has not been run"];
+      begin();
+      try {
+        const value: unknown = apply(target, root, [subject, payload]);
+        return isThenable(value) ? awaited(value) : reply(value);
+      } catch (error) {
+        return ["exception", messageOf(error)];
+      } finally {
+        flush();
+      }
+    },
+  };
+}

@@ -1,0 +1,157 @@
+import type { HostReference } from "../guest.ts";
+import type { Wasi, WasiHost } from "./guest-wasi.ts";
+import type { WasmInstance, WebAssemblyApi } from "./webassembly.ts";
+
+/** What the host brings along. */
+export interface ModuleHost {
+  readonly bytes: Uint8Array;
+  readonly environment: readonly Uint8Array[];
+  /** Takes bytes of stderr, and whether the invocation is over. */
+  readonly writeError: HostReference;
+  /** Answers with random bytes. */
+  readonly random: HostReference;
+  readonly prepareAhead: boolean;
+}
+
+/** Bytes of stdout, or a failure as `[failure, message]`. */
+type ModuleReply = Uint8Array | readonly [failure: string, message: string];
+
+/** The part that the host calls. */
+export interface GuestModule {
+  /** Why the module can't be used. */
+  problem(): string | undefined;
+  invoke(subject: string, payload: Uint8Array): ModuleReply;
+  /** Instantiates for the next invocation. */
+  prepare(): void;
+  flush(): void;
+}
+
+/**
+ * Compiles a module once and runs it as a new instance each time. Runs inside the isolate, from its own source text:
+ * refers to nothing outside its body.
+ */
+export function guestModule(createWasi: (host: WasiHost) => Wasi, host: ModuleHost): GuestModule {
+  const PREVIEW1 = "wasi_snapshot_preview1";
+  const MAX_ERROR = 1024 * 1024;
+  const BATCH_ERROR = 16_384;
+  const BATCH_MS = 10;
+  const RANDOM_POOL = 4096;
+  const options = { __proto__: null, arguments: { __proto__: null, copy: true } };
+
+  let held: Uint8Array[] = [];
+  let heldBytes = 0;
+  let sentAt = 0;
+  let errorBytes = 0;
+  const send = (final: boolean): void => {
+    const bytes = new Uint8Array(heldBytes);
+    let at = 0;
+    for (const part of held) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    held = [];
+    heldBytes = 0;
+    sentAt = Date.now();
+    host.writeError.applyIgnored(undefined, [bytes, final], options);
+  };
+  const writeError = (bytes: Uint8Array): void => {
+    if (errorBytes >= MAX_ERROR) return;
+    errorBytes += bytes.length;
+    held.push(bytes);
+    heldBytes += bytes.length;
+    if (heldBytes > BATCH_ERROR || Date.now() - sentAt > BATCH_MS) send(false);
+  };
+  const flush = (): void => {
+    if (errorBytes > 0) send(true);
+    errorBytes = 0;
+  };
+
+  let pool = new Uint8Array(0);
+  let poolAt = 0;
+  const refill = (): void => {
+    pool = host.random.applySyncPromise(undefined, [RANDOM_POOL], options) as Uint8Array<ArrayBuffer>;
+    poolAt = 0;
+  };
+  const fillRandom = (target: Uint8Array): void => {
+    for (let done = 0; done < target.length;) {
+      if (poolAt >= pool.length) refill();
+      const part = pool.subarray(poolAt, poolAt + target.length - done);
+      target.set(part, done);
+      part.fill(0);
+      poolAt += part.length;
+      done += part.length;
+    }
+  };
+
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  const sleep = (milliseconds: number): void => {
+    Atomics.wait(sleeper, 0, 0, milliseconds);
+  };
+
+  const encode = (text: string): Uint8Array => {
+    const escaped = encodeURIComponent(text.toWellFormed());
+    const bytes: number[] = [];
+    for (let at = 0; at < escaped.length; at++) {
+      if (escaped.charAt(at) === "%") {
+        bytes.push(parseInt(escaped.slice(at + 1, at + 3), 16));
+        at += 2;
+      } else bytes.push(escaped.charCodeAt(at));
+    }
+    return Uint8Array.from(bytes);
+  };
+
+  const wasi = createWasi({ environment: host.environment, fillRandom, sleep, writeError });
+  const { Module, Instance } = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly;
+  const module = new Module(host.bytes);
+  const imports = { [PREVIEW1]: wasi.calls };
+  const program = encode("nexfunction");
+  let next: WasmInstance | undefined;
+
+  const failureOf = (error: unknown): ModuleReply => {
+    const message = error instanceof Error ? error.message : "uncaught exception";
+    if (/out of memory|allocate/i.test(message))
+      return ["out-of-memory", `wasm execution ran out of memory: ${message}`];
+    return ["trap", `wasm execution trapped: ${message}`];
+  };
+
+  return {
+    problem() {
+      for (const { module: from, name, kind } of Module.imports(module)) {
+        if (from === PREVIEW1 && kind === "function" && Object.hasOwn(wasi.calls, name)) continue;
+        return `unsupported import of ${kind} "${from}"."${name}", functions get only WASI preview 1`;
+      }
+      const exported = new Map(Module.exports(module).map(({ name, kind }) => [name, kind]));
+      if (exported.get("_start") !== "function")
+        return 'no exported function "_start", it is not a WASI command';
+      return exported.get("memory") === "memory" ? undefined : 'no exported memory "memory"';
+    },
+    invoke(subject, payload) {
+      const process = { args: [program, encode(subject)], stdin: payload, stdinAt: 0, exitCode: undefined };
+      const run: { exitCode: number | undefined } = process;
+      wasi.start(process);
+      let failure: ModuleReply | undefined;
+      try {
+        const instance = next ?? new Instance(module, imports);
+        next = undefined;
+        const { memory, _start: start } = instance.exports;
+        wasi.attach(memory);
+        start();
+      } catch (error) {
+        if (error !== wasi.exit) failure = failureOf(error);
+      }
+      next = undefined;
+      wasi.attach({ buffer: new ArrayBuffer(0) });
+      const output = wasi.takeOutput();
+      flush();
+      const { exitCode } = run;
+      if (exitCode !== undefined && exitCode !== 0)
+        return ["exit-code", `wasm function exited with code ${exitCode}`];
+      return exitCode === undefined ? (failure ?? output) : output;
+    },
+    prepare() {
+      if (pool.length - poolAt < RANDOM_POOL / 4) refill();
+      if (host.prepareAhead) next ??= new Instance(module, imports);
+    },
+    flush,
+  };
+}

@@ -1,0 +1,135 @@
+import { errorText } from "../../lib/errors.ts";
+import type { HostServiceName, HostServiceResult, HostServices } from "./host-services.ts";
+
+/**
+ * An answer on its way into the isolate: `=` and JSON text, `!` and the text of an error, bytes, a list of bytes, or
+ * nothing. Never an error object: those carry paths of the host.
+ */
+type BridgeReply = string | Uint8Array | readonly Uint8Array[] | undefined;
+
+/** The host's end of the calls a function makes. */
+export interface ServiceBridge {
+  /** Never rejects, whatever the arguments are. */
+  call(service: unknown, method: unknown, target: unknown, body: unknown): Promise<BridgeReply>;
+  /** The function's time is over: the call in flight fails, and so does every later one. */
+  abort(): void;
+}
+
+/** What the bytes of a successful answer are. */
+type Answer = "bytes" | "json" | "success" | "list-of-bytes";
+
+const TARGET_HEADER: Readonly<Record<HostServiceName, string>> = {
+  http: "x-http-url",
+  kv: "x-keyvalue-key",
+  objectstore: "x-object-name",
+  messaging: "x-subject",
+};
+
+const ANSWERS: Readonly<Record<HostServiceName, Readonly<Record<string, Answer>>>> = {
+  http: { get: "json", head: "json", post: "json", put: "json", patch: "json", delete: "json" },
+  kv: { get: "bytes", set: "success", delete: "success", keys: "json" },
+  objectstore: { get: "bytes", put: "json", delete: "success", list: "json" },
+  messaging: { publish: "success", request: "bytes", requestMany: "list-of-bytes" },
+};
+
+const NO_TARGET = new Set(["kv.keys", "objectstore.list"]);
+const ABORTED = "!function has been stopped";
+const encoder = new TextEncoder();
+
+/** Connects a function's calls with the host services of its workload (protocol.md sections 6 and 7.4). */
+export function createServiceBridge(hostServices: HostServices): ServiceBridge {
+  const inFlight = new Set<(reply: BridgeReply) => void>();
+  let open = true;
+  return {
+    async call(service, method, target, body) {
+      if (!open) return ABORTED;
+      const { promise, resolve } = Promise.withResolvers<BridgeReply>();
+      inFlight.add(resolve);
+      void settleWith(resolve, answer(hostServices, { service, method, target, body }));
+      const reply = await promise;
+      inFlight.delete(resolve);
+      return reply;
+    },
+    abort() {
+      open = false;
+      for (const resolve of inFlight) resolve(ABORTED);
+    },
+  };
+}
+
+/** Unlike resolving with the promise itself, this leaves `resolve` open for an abort. */
+async function settleWith(resolve: (reply: BridgeReply) => void, reply: Promise<BridgeReply>): Promise<void> {
+  resolve(await reply);
+}
+
+interface RawCall {
+  readonly service: unknown;
+  readonly method: unknown;
+  readonly target: unknown;
+  readonly body: unknown;
+}
+
+async function answer(hostServices: HostServices, raw: RawCall): Promise<BridgeReply> {
+  const service = String(raw.service);
+  const method = String(raw.method);
+  const target = String(raw.target);
+  const prefix = service === "http" ? "!failed to complete HTTP request: " : "!";
+  if (!isService(service)) return `!No such host service: ${service}`;
+  const kind = Object.hasOwn(ANSWERS[service], method) ? ANSWERS[service][method] : undefined;
+  if (kind === undefined) return "!unknown method";
+  const problem = targetProblem(service, target);
+  if (problem !== undefined) return `!${problem}`;
+  const headers = NO_TARGET.has(`${service}.${method}`) ? {} : { [TARGET_HEADER[service]]: target };
+  try {
+    const result = await hostServices.call({ service, method, headers, body: bodyBytes(raw.body) });
+    if (result.code !== 200) return `${prefix}${result.message} (${result.code})`;
+    return decode(kind, result);
+  } catch (error) {
+    return `${prefix}${errorText(error)}`;
+  }
+}
+
+function isService(name: string): name is HostServiceName {
+  return Object.hasOwn(ANSWERS, name);
+}
+
+/** Targets travel as header values: a line break in one would start another header. */
+function targetProblem(service: HostServiceName, target: string): string | undefined {
+  if (service === "http")
+    return URL.canParse(target) ? undefined : `parse ${JSON.stringify(target)}: invalid URL`;
+  // oxlint-disable-next-line no-control-regex -- control characters are what is refused
+  return /[\u0000-\u001f\u007f]/.test(target)
+    ? `${JSON.stringify(target)} holds a control character`
+    : undefined;
+}
+
+function bodyBytes(body: unknown): Uint8Array {
+  if (typeof body === "string") return encoder.encode(body);
+  return body instanceof Uint8Array ? body : new Uint8Array(0);
+}
+
+function decode(kind: Answer, { body }: HostServiceResult): BridgeReply {
+  switch (kind) {
+    case "bytes":
+      return new Uint8Array(body);
+    case "json":
+      return `=${JSON.stringify(parse(body) ?? [])}`;
+    case "success": {
+      const reply = body.length === 0 ? {} : parse(body);
+      if (typeof reply !== "object" || reply === null || !("success" in reply) || reply.success !== false)
+        return undefined;
+      return `!${"errors" in reply && Array.isArray(reply.errors) ? reply.errors.join(", ") : "the call did not succeed"}`;
+    }
+    case "list-of-bytes": {
+      const list = parse(body);
+      if (!Array.isArray(list)) throw new TypeError("the answer is not a list");
+      return list.map((item) => new Uint8Array(Buffer.from(String(item), "base64")));
+    }
+    default:
+      return kind satisfies never;
+  }
+}
+
+function parse(body: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
+}

@@ -1,0 +1,44 @@
+/**
+ * The host half of the host services: what the node serves to the functions it runs. The guest half (`guest/`) makes
+ * the calls; between them lies the agent link (protocol.md section 6).
+ */
+
+/** One call as it arrives: service and method come from the subject, the rest from the message. */
+export interface HostServiceCall {
+  readonly service: string;
+  readonly method: string;
+  /** Wire headers such as `x-keyvalue-key`. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** The answer: anything but code 200 is an error whose text is `message`. */
+export interface HostServiceResult {
+  readonly code: number;
+  readonly message: string;
+  readonly body: Uint8Array;
+}
+
+/** One service (`kv`, `http`, …) on behalf of one workload. May reject: the caller is answered with code 500. */
+export type HostService = (call: HostServiceCall) => Promise<HostServiceResult>;
+
+/** The services of one workload, by their names on the wire; a disabled one is absent. */
+export type HostServiceTable = ReadonlyMap<string, HostService>;
+
+const NOTHING = new Uint8Array(0);
+
+/** Answers one call (protocol.md 6.1). Never rejects; calls run side by side. */
+export async function answerHostServiceCall(
+  services: HostServiceTable,
+  call: HostServiceCall,
+): Promise<HostServiceResult> {
+  const service = services.get(call.service);
+  if (service === undefined)
+    return { code: 404, message: `No such host service: ${call.service}`, body: NOTHING };
+  try {
+    return await service(call);
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { code: 500, message: `Failed to execute host service method: ${detail}`, body: NOTHING };
+  }
+}

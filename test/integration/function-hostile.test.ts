@@ -1,0 +1,224 @@
+// Functions that mean harm. Each runs in a process of its own, because some of them end it: that is the promise.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { text } from "node:stream/consumers";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { FunctionLimits } from "../../src/functions/function.ts";
+import type { FunctionType } from "../../src/functions/load-function.ts";
+import { buildModule, op, word } from "../support/wasm-builder.ts";
+import type { ModuleOptions } from "../support/wasm-builder.ts";
+import type { FunctionEvent, FunctionJob } from "./fixtures/function-process.ts";
+
+const PROGRAM = fileURLToPath(new URL("./fixtures/function-process.ts", import.meta.url));
+const LIMITS: FunctionLimits = { timeoutMs: 300, memoryMiB: 32 };
+/** For bombs: the memory limit must be what ends them. */
+const PATIENT: FunctionLimits = { timeoutMs: 30_000, memoryMiB: 32 };
+const TIMEOUT: FunctionEvent = ["failed", "timeout", "v8 execution timed out after 300ms"];
+const FINE: FunctionEvent = ["succeeded", '"fine"'];
+
+interface Ended {
+  readonly events: readonly FunctionEvent[];
+  readonly killed: boolean;
+}
+
+async function runProcess(type: FunctionType, source: Uint8Array, limits: FunctionLimits): Promise<Ended> {
+  const job: FunctionJob = {
+    type,
+    limits,
+    source: Buffer.from(source).toString("base64"),
+    subjects: ["harm", "fine", "harm", "fine"],
+  };
+  const child = spawn(process.execPath, [PROGRAM, JSON.stringify(job)], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const closed = new Promise<NodeJS.Signals | null>((resolve) =>
+    child.once("close", (_code, signal) => resolve(signal)),
+  );
+  const output = await text(child.stdout);
+  const lines = output.split("\n").filter((line) => line !== "");
+  return {
+    events: lines.map((line) => JSON.parse(line) as FunctionEvent),
+    killed: (await closed) === "SIGKILL",
+  };
+}
+
+/** Runs `body` on the subject `harm`, answers "fine" to others. */
+async function runJavaScript(body: string, limits: FunctionLimits = LIMITS): Promise<Ended> {
+  const source = `(subject) => { if (subject === 'fine') return 'fine'; ${body} }`;
+  return runProcess("v8", Buffer.from(source), limits);
+}
+
+async function runModule(module: ModuleOptions, limits: FunctionLimits = LIMITS): Promise<Ended> {
+  return runProcess("wasm", buildModule(module), limits);
+}
+
+test(
+  "A JavaScript function that does not end is ended, and the next invocation works",
+  { concurrency: 2 },
+  async (context) => {
+    const bodies = {
+      "an endless loop": "for (;;);",
+      "a loop that catches": "for (;;) try { for (;;); } catch { continue }",
+      "a loop in finally": "try { for (;;); } finally { for (;;); }",
+      "a loop that allocates": "for (;;) new Array(100).fill(1)",
+      "a regular expression": "return /^(a|a)*$/.test('a'.repeat(40) + 'b')",
+      "a promise that never settles": "return new Promise(() => {})",
+      "a thenable that never settles": "return { then() {} }",
+      "endless microtasks": "const spin = async () => { for (;;) await 1 }; spin(); spin(); return spin()",
+      "a loop after its result": "Promise.resolve().then(() => { for (;;); }); return 'fine'",
+      "a loop in toJSON": "return { toJSON() { for (;;); } }",
+      "a loop in the text of an error":
+        "throw { get [Symbol.toStringTag]() { for (;;); }, toString() { for (;;); }, get stack() { for (;;); } , ownKeys: new Proxy({}, { ownKeys() { for (;;); } }) }",
+      "a host call that is never answered": "hostServices.kv.get('x')",
+      "a host call in a loop that catches": "for (;;) try { hostServices.kv.get('x') } catch {}",
+      "a loop after a host call": "try { hostServices.kv.get('x') } catch {} for (;;);",
+    };
+    const all = Object.entries(bodies).map(async ([title, body]) =>
+      context.test(title, async () => {
+        assert.deepEqual(await runJavaScript(body), {
+          events: [TIMEOUT, FINE, TIMEOUT, FINE],
+          killed: false,
+        });
+      }),
+    );
+    await Promise.all(all);
+  },
+);
+
+test("A JavaScript function that loops while it is set up is ended each time", async () => {
+  const { events, killed } = await runProcess("v8", Buffer.from("for (;;);"), LIMITS);
+  assert.deepEqual(events, [TIMEOUT, TIMEOUT, TIMEOUT, TIMEOUT]);
+  assert.equal(killed, false);
+});
+
+test("A JavaScript function that was ended keeps its log", async () => {
+  const { events } = await runJavaScript(
+    "console.log('one'); console.warn('two'); console.error('three'); for (;;);",
+  );
+  assert.deepEqual(
+    events.filter(([kind]) => kind === "log"),
+    [1, 2].flatMap(() => [
+      ["log", "info", "one"],
+      ["log", "warn", "two"],
+      ["log", "error", "three"],
+    ]),
+  );
+});
+
+test(
+  "A JavaScript function that recurses or asks for too large a buffer throws and works on",
+  { concurrency: 2 },
+  async (context) => {
+    const bodies = {
+      "deep recursion": ["(function deep() { deep() })()", /^RangeError: Maximum call stack size exceeded/],
+      "typed arrays": [
+        "const all = []; for (;;) all.push(new Uint8Array(1048576).fill(1))",
+        /^RangeError: Array buffer allocation failed/,
+      ],
+      "a long string": ["let all = 'x'; for (;;) all += all + all", /^RangeError: Invalid string length/],
+    } as const;
+    const all = Object.entries(bodies).map(async ([title, [body, message]]) =>
+      context.test(title, async () => {
+        const { events, killed } = await runJavaScript(body, PATIENT);
+        assert.equal(killed, false);
+        assert.deepEqual([events[1], events[3]], [FINE, FINE]);
+        for (const [kind, failure, text] of [events[0] ?? [], events[2] ?? []]) {
+          assert.deepEqual([kind, failure], ["failed", "exception"]);
+          assert.match(String(text), message);
+        }
+      }),
+    );
+    await Promise.all(all);
+  },
+);
+
+test(
+  "A JavaScript function that takes too much memory is answered, then its process ends",
+  { concurrency: 2 },
+  async (context) => {
+    const bodies = {
+      objects: "const all = []; for (;;) all.push({ x: new Array(100).fill(1) })",
+      "a big array": "return new Array(1e8).fill(1.5).length",
+      "a growing array": "const all = []; for (let i = 0; ; i++) all[i] = i",
+      strings: "const all = []; for (;;) all.push('x'.repeat(1048576) + all.length)",
+      "buffers that grow later":
+        "const all = []; for (;;) { const b = new ArrayBuffer(8, { maxByteLength: 1e9 }); b.resize(1e8); new Uint8Array(b).fill(1); all.push(b) }",
+      "a promise with a bomb":
+        "return (async () => { const all = []; for (;;) { await null; all.push(new Array(1000).fill({})) } })()",
+    };
+    const message = "v8 execution exceeded its memory limit of 32 MiB";
+    const outOfMemory: FunctionEvent = ["failed", "out-of-memory", message];
+    const all = Object.entries(bodies).map(async ([title, body]) =>
+      context.test(title, async () => {
+        const { events, killed } = await runJavaScript(body, PATIENT);
+        assert.deepEqual(events[0], outOfMemory);
+        assert.equal(events.filter(([kind]) => kind === "fatal").length, 1);
+        assert.ok(!events.some(([kind]) => kind === "succeeded"), "the engine was used again");
+        assert.equal(killed, true);
+      }),
+    );
+    await Promise.all(all);
+  },
+);
+
+test("A JavaScript function that no timeout stops ends in time, or its process does", async () => {
+  const { events, killed } = await runJavaScript("let x = 3n; for (;;) x *= x");
+  assert.deepEqual(events[0], TIMEOUT);
+  const fatal = events.some(([kind]) => kind === "fatal");
+  assert.equal(killed, fatal);
+  if (!fatal) assert.deepEqual(events[1], FINE);
+});
+
+test("A WebAssembly function that does not end is ended, each time", { concurrency: 2 }, async (context) => {
+  const modules: Readonly<Record<string, ModuleOptions>> = {
+    "an endless loop": { start: op.loop(op.branch(0)) },
+    "a loop while it is instantiated": { start: op.loop(op.branch(0)), startSection: true },
+    "a loop of system calls": { wasi: ["sched_yield"], start: op.loop(op.call(0), op.drop, op.branch(0)) },
+    "a long sleep": {
+      wasi: ["poll_oneoff"],
+      start: [op.i32(100), op.i32(300), op.i32(1), op.i32(400), op.call(0), op.drop].flat(),
+      data: [{ offset: 124, bytes: [...word(0), ...word(0xffff)] }],
+    },
+  };
+  const timeout: FunctionEvent = ["failed", "timeout", "wasm execution timed out after 300ms"];
+  const all = Object.entries(modules).map(async ([title, module]) =>
+    context.test(title, async () => {
+      const events = [timeout, timeout, timeout, timeout];
+      assert.deepEqual(await runModule(module), { events, killed: false });
+    }),
+  );
+  await Promise.all(all);
+});
+
+test("A WebAssembly function that fills its memory every time works on", async () => {
+  const fill = [
+    op.i32(31 * 16),
+    op.growMemory,
+    op.drop,
+    op.i32(0),
+    op.i32(7),
+    op.i32(31 * 16 * 65_536),
+    op.fillMemory,
+  ];
+  const { events, killed } = await runModule({ start: fill.flat() }, PATIENT);
+  assert.deepEqual(
+    events,
+    Array.from({ length: 4 }, () => ["succeeded", ""]),
+  );
+  assert.equal(killed, false);
+});
+
+test("A WebAssembly function that writes without end gets an error, not the host's memory", async () => {
+  const write = [op.i32(1), op.i32(0), op.i32(1), op.i32(8), op.call(0)];
+  const untilRefused = op.loop(...write, op.isZero, op.branchIf(0));
+  const { events } = await runModule(
+    {
+      wasi: ["fd_write", "proc_exit"],
+      start: [...untilRefused, ...op.i32(3), ...op.call(1)],
+      data: [{ offset: 4, bytes: word(65_000) }],
+    },
+    PATIENT,
+  );
+  assert.deepEqual(events[0], ["failed", "exit-code", "wasm function exited with code 3"]);
+});
