@@ -1,0 +1,156 @@
+/**
+ * The agent: runs one workload in its life, on behalf of the node at the other end of its link.
+ *
+ *   start ──► handshake ──► waiting ──► deploying ──► running ──► ended
+ *
+ * E1 every request of the node is answered, within its time: deploys also when they fail, triggers also when the
+ *    function does (protocol.md 17.4)
+ * E2 a refused or failed deploy leaves the agent waiting, with nothing behind; the node decides about its end
+ * E3 the end of a native workload is reported once, as `workload_undeployed` with its exit code
+ */
+import { encodeAgentDeployReply, parseAgentDeploy } from "../agent-api/agent-deploy.ts";
+import type { AgentDeployRequest } from "../agent-api/agent-deploy.ts";
+import { encodeAgentEvent } from "../agent-api/agent-event.ts";
+import { AGENT_LOG_SOURCE, encodeAgentLog } from "../agent-api/agent-log.ts";
+import type { AgentLogLevel } from "../agent-api/agent-log.ts";
+import { agentSubjects } from "../agent-api/agent-subjects.ts";
+import { encodeHandshake, parseHandshakeReply } from "../agent-api/handshake.ts";
+import type { Link, LinkMessage, LinkReply } from "../agent-api/link.ts";
+import { encodeTriggerReply, triggerSubject } from "../agent-api/trigger.ts";
+import { NexError, errorText } from "../lib/errors.ts";
+import { startWorkload } from "./start-workload.ts";
+import type { RunningWorkload, WorkloadExit } from "./workload.ts";
+
+/** How long an interrupted workload has before it is killed (protocol.md 8.3). */
+const STOP_GRACE_MS = 5000;
+const HANDSHAKE_TRY_MS = 500;
+const HANDSHAKE_MS = 5000;
+
+export interface AgentOptions {
+  readonly id: string;
+  readonly link: Link;
+  /** Where the artifact of a native workload is written; exists, and is removed by the caller. */
+  readonly directory: string;
+  /** Ends this process at once: the engine of a function can no longer be trusted. */
+  readonly onFatal: (reason: string) => void;
+}
+
+type AgentState =
+  | { readonly kind: "waiting" }
+  | { readonly kind: "deploying" }
+  | { readonly kind: "running"; readonly request: AgentDeployRequest; readonly workload: RunningWorkload }
+  | { readonly kind: "ended" };
+
+export class Agent {
+  readonly #options: AgentOptions;
+  #state: AgentState = { kind: "waiting" };
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    const { link, id } = options;
+    link.handle(agentSubjects.deploy(id), async ({ body }) => this.#deploy(body));
+    link.handle(agentSubjects.undeploy(id), () => this.#undeploy());
+    link.handle(agentSubjects.ping(id), () => ({ body: new TextEncoder().encode("OK") }));
+    link.handle(agentSubjects.trigger(id), async (message) => this.#trigger(message));
+  }
+
+  /**
+   * Makes itself known to the node; retried for 5 s, as the node may not listen yet.
+   *
+   * @throws {NexError} `LINK_NO_RESPONDERS`, `LINK_TIMEOUT` or `LINK_CLOSED`
+   */
+  async handshake(message: string): Promise<void> {
+    const { link, id } = this.#options;
+    const body = encodeHandshake({ id, startTime: new Date(), message });
+    const deadline = Date.now() + HANDSHAKE_MS;
+    for (;;) {
+      try {
+        const reply = await link.request(agentSubjects.handshake(id), body, { timeoutMs: HANDSHAKE_TRY_MS });
+        parseHandshakeReply(reply.body);
+        return;
+      } catch (error) {
+        if (Date.now() >= deadline || (error instanceof NexError && error.code === "LINK_CLOSED"))
+          throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  }
+
+  /** Ends the workload, if there is one, and takes no other. */
+  async stop(): Promise<void> {
+    const state = this.#state;
+    this.#state = { kind: "ended" };
+    if (state.kind === "running") await state.workload.stop(STOP_GRACE_MS);
+  }
+
+  async #deploy(body: Uint8Array): Promise<LinkReply> {
+    const parsed = parseAgentDeploy(body);
+    if (parsed.kind === "refused") return refusal(parsed.message);
+    if (this.#state.kind !== "waiting") return refusal("this agent has a workload already");
+    const { request } = parsed;
+    this.#state = { kind: "deploying" };
+    try {
+      const workload = await startWorkload({
+        request,
+        id: this.#options.id,
+        link: this.#options.link,
+        directory: this.#options.directory,
+        log: (level, text) => this.#log(request.workload_name, level, text),
+        onFatal: this.#options.onFatal,
+      });
+      this.#state = { kind: "running", request, workload };
+      void workload.exit.then((exit) => this.#ended(request, exit));
+    } catch (error) {
+      this.#state = { kind: "waiting" };
+      this.#log(AGENT_LOG_SOURCE, "error", `Workload ${request.workload_name} failed to deploy`);
+      return refusal(errorText(error));
+    }
+    this.#log(AGENT_LOG_SOURCE, "info", `Workload ${request.workload_name} deployed`);
+    this.#publishEvent("workload_deployed", { workload_name: request.workload_name, code: 0 });
+    return { body: encodeAgentDeployReply({ accepted: true, message: "Workload deployed" }) };
+  }
+
+  /** Answers at once; the workload ends meanwhile, and its end is reported as an event (E3). */
+  #undeploy(): LinkReply {
+    const state = this.#state;
+    if (state.kind === "running") {
+      void state.workload.stop(STOP_GRACE_MS).then(() => {
+        // A function has no exit of its own to report.
+        if (state.workload.invoke !== undefined) this.#ended(state.request, { code: 0 });
+      });
+    }
+    return {};
+  }
+
+  async #trigger(message: LinkMessage): Promise<LinkReply> {
+    const state = this.#state;
+    if (state.kind !== "running" || state.workload.invoke === undefined) {
+      return encodeTriggerReply({ kind: "failed", message: "this agent has no function", runtimeNs: 0 });
+    }
+    const outcome = await state.workload.invoke(triggerSubject(message), message.body);
+    return encodeTriggerReply(outcome);
+  }
+
+  #ended({ workload_name: name }: AgentDeployRequest, { code }: WorkloadExit): void {
+    if (this.#state.kind === "running") this.#state = { kind: "ended" };
+    this.#log(AGENT_LOG_SOURCE, code === 0 ? "info" : "error", `Workload ${name} exited`);
+    this.#publishEvent("workload_undeployed", {
+      workload_name: name,
+      code,
+      message: `Exited workload: ${name}; vm: ${this.#options.id}; status: ${code}`,
+    });
+  }
+
+  #log(source: string, level: AgentLogLevel, text: string): void {
+    this.#options.link.publish(agentSubjects.logs(this.#options.id), encodeAgentLog({ source, level, text }));
+  }
+
+  #publishEvent(type: string, data: Readonly<Record<string, unknown>>): void {
+    const { id, link } = this.#options;
+    link.publish(agentSubjects.event(id, type), encodeAgentEvent({ type, source: id, data }));
+  }
+}
+
+function refusal(message: string): LinkReply {
+  return { body: encodeAgentDeployReply({ accepted: false, message }) };
+}

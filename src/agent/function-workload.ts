@@ -1,0 +1,40 @@
+import type { FunctionLimits } from "../functions/function.ts";
+import { loadFunction } from "../functions/load-function.ts";
+import type { HostServices } from "../host-services/guest/host-services.ts";
+import type { RunningWorkload, WorkloadLog } from "./workload.ts";
+
+/** 5 s per invocation, host calls included (protocol.md 7.3); memory as measured safe for 1 MiB payloads. */
+const LIMITS: FunctionLimits = { timeoutMs: 5000, memoryMiB: 128 };
+
+export interface FunctionWorkloadSpec {
+  readonly type: "v8" | "wasm";
+  readonly name: string;
+  readonly artifact: Uint8Array;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly hostServices: HostServices;
+  readonly log: WorkloadLog;
+  /** The engine can no longer be trusted: the agent must end at once. */
+  readonly onFatal: (reason: string) => void;
+}
+
+/**
+ * Loads a function so that it can be invoked.
+ *
+ * @throws {NexError} `FUNCTION_INVALID` with the texts of protocol.md 7.3 and 7.5
+ */
+export async function startFunctionWorkload(spec: FunctionWorkloadSpec): Promise<RunningWorkload> {
+  const loaded = await loadFunction(spec.type, {
+    name: spec.name,
+    source: spec.artifact,
+    environment: spec.environment,
+    limits: LIMITS,
+    hostServices: spec.hostServices,
+    log: spec.log,
+    onFatal: spec.onFatal,
+  });
+  return {
+    exit: new Promise(() => {}),
+    invoke: async (subject, payload) => loaded.invoke(subject, payload),
+    stop: async () => loaded[Symbol.asyncDispose](),
+  };
+}

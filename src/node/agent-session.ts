@@ -1,0 +1,210 @@
+/**
+ * The node's end of one agent: its sandbox and its link, from the handshake to the end.
+ *
+ * G1 a session exists only after a good handshake of this very agent
+ * G2 `lost` resolves once, when the agent can no longer be relied on: its process ended, its link broke, or it missed
+ *    `MISSED_PINGS` pings in a row. Not after a `stop`
+ * G3 whatever an agent sends, it is checked here; the rest of the node sees typed notices only
+ */
+import { encodeAgentDeploy, parseAgentDeployReply } from "../agent-api/agent-deploy.ts";
+import { parseAgentEvent, parseWorkloadEventData } from "../agent-api/agent-event.ts";
+import { AGENT_LOG_SOURCE, parseAgentLog, workloadLogLevel } from "../agent-api/agent-log.ts";
+import type { WorkloadLogLevel } from "../agent-api/agent-log.ts";
+import { agentSubjects, parseRpcSubject } from "../agent-api/agent-subjects.ts";
+import { serveArtifact } from "../agent-api/artifact.ts";
+import type { Link, LinkMessage, LinkReply } from "../agent-api/link.ts";
+import { encodeRpcResult } from "../agent-api/rpc.ts";
+import { parseTriggerReply, triggerHeaders } from "../agent-api/trigger.ts";
+import { answerHostServiceCall } from "../host-services/host/host-services.ts";
+import type { HostServiceTable } from "../host-services/host/host-services.ts";
+import { NexError, errorText } from "../lib/errors.ts";
+import type { Logger } from "../lib/logger.ts";
+import type { Sandbox, SandboxExit } from "../sandbox/sandbox.ts";
+import type { DeployedWorkload } from "./machine.ts";
+import type { TriggerOutcome } from "./triggers.ts";
+
+const NOTHING = new Uint8Array(0);
+const PING_INTERVAL_MS = 5000;
+const MISSED_PINGS = 3;
+/** Fetching a large artifact and compiling it take time; an agent that is gone is noticed by `lost`. */
+const DEPLOY_TIMEOUT_MS = 10_000;
+const UNDEPLOY_TIMEOUT_MS = 500;
+/** The agent ends every invocation by itself, after 5 s at the latest; this only bounds an agent gone silent. */
+const TRIGGER_TIMEOUT_MS = 180_000;
+
+/** What an agent tells about its workload. */
+export type AgentNotice =
+  | { readonly kind: "log"; readonly level: WorkloadLogLevel; readonly text: string }
+  | { readonly kind: "exited"; readonly code: number; readonly message: string };
+
+export interface AgentSession {
+  readonly id: string;
+  /**
+   * Hands the workload over; the agent fetches the artifact in chunks.
+   *
+   * @throws {NexError} `AGENT_REFUSED` with the agent's reason, or why it could not be asked
+   */
+  deploy(deployed: DeployedWorkload, artifact: Uint8Array): Promise<void>;
+  /** Runs the function once. Never rejects. */
+  readonly trigger: (subject: string, payload: Uint8Array) => Promise<TriggerOutcome>;
+  /** Asks the agent to end its workload and waits, at most `graceMs`, until it reports the end. */
+  undeploy(graceMs: number): Promise<void>;
+  /** Ends link and sandbox: everything in it is gone when this resolves. Idempotent. */
+  stop(graceMs: number): Promise<SandboxExit>;
+  /** Why the agent was lost (G2). */
+  readonly lost: Promise<string>;
+}
+
+export interface AgentSessionOptions {
+  readonly sandbox: Sandbox;
+  readonly link: Link;
+  readonly pingTimeoutMs: number;
+  readonly logger: Logger;
+  readonly onNotice: (notice: AgentNotice) => void;
+  /** What a function may call. */
+  readonly hostServices: HostServiceTable;
+}
+
+/** Takes over a handshaken agent (G1). */
+export function createAgentSession(options: AgentSessionOptions): AgentSession {
+  return new Session(options);
+}
+
+class Session implements AgentSession {
+  readonly id: string;
+  readonly lost: Promise<string>;
+  readonly #options: AgentSessionOptions;
+  readonly #ended = Promise.withResolvers<void>();
+  readonly #pingTimer: NodeJS.Timeout;
+  #missedPings = 0;
+  #stopping: Promise<SandboxExit> | undefined;
+
+  constructor(options: AgentSessionOptions) {
+    const { sandbox, link } = options;
+    this.#options = options;
+    this.id = sandbox.id;
+    link.handle(agentSubjects.logs(this.id), ({ body }) => this.#receiveLog(body));
+    link.handle(agentSubjects.events(this.id), ({ body }) => this.#receiveEvent(body));
+    link.handle(agentSubjects.rpcs(this.id), async (message) => this.#serve(message));
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.lost = promise;
+    void sandbox.exit.then((exit) => resolve(describeExit(exit)));
+    void link.closed.then((end) => {
+      if (end.kind === "lost") resolve(`agent contact lost: ${end.reason}`);
+    });
+    this.#pingTimer = setInterval(() => void this.#ping(resolve), PING_INTERVAL_MS);
+    void promise.then(() => clearInterval(this.#pingTimer));
+  }
+
+  async deploy({ workload, hash, bytes }: DeployedWorkload, artifact: Uint8Array): Promise<void> {
+    using _served = serveArtifact(this.#options.link, this.id, artifact);
+    const request = encodeAgentDeploy({
+      namespace: workload.namespace,
+      workload_name: workload.name,
+      workload_type: workload.type,
+      hash,
+      total_bytes: bytes,
+      environment: workload.environment,
+      trigger_subjects: workload.triggerSubjects,
+      argv: workload.argv,
+      description: workload.description,
+      essential: workload.essential,
+    });
+    const response = await this.#request(agentSubjects.deploy(this.id), request, DEPLOY_TIMEOUT_MS);
+    const { accepted, message } = parseAgentDeployReply(response);
+    if (!accepted)
+      throw new NexError({ code: "AGENT_REFUSED", message: `workload rejected by agent: ${message}` });
+  }
+
+  readonly trigger = async (subject: string, payload: Uint8Array): Promise<TriggerOutcome> => {
+    try {
+      return parseTriggerReply(
+        await this.#options.link.request(agentSubjects.trigger(this.id), payload, {
+          timeoutMs: TRIGGER_TIMEOUT_MS,
+          headers: triggerHeaders(subject),
+        }),
+      );
+    } catch (error) {
+      return { kind: "failed", message: errorText(error) };
+    }
+  };
+
+  async undeploy(graceMs: number): Promise<void> {
+    await this.#options.link.request(agentSubjects.undeploy(this.id), NOTHING, {
+      timeoutMs: UNDEPLOY_TIMEOUT_MS,
+    });
+    const { promise: waited, resolve } = Promise.withResolvers<void>();
+    // The agent kills after its own grace, so this is a little longer than that.
+    const timer = setTimeout(resolve, graceMs + UNDEPLOY_TIMEOUT_MS);
+    await Promise.race([this.#ended.promise, this.lost, waited]);
+    clearTimeout(timer);
+  }
+
+  async stop(graceMs: number): Promise<SandboxExit> {
+    clearInterval(this.#pingTimer);
+    this.#stopping ??= this.#stopOnce(graceMs);
+    return this.#stopping;
+  }
+
+  async #stopOnce(graceMs: number): Promise<SandboxExit> {
+    const { sandbox, link } = this.#options;
+    const exit = await sandbox.stop({ graceMs });
+    await link.close();
+    return exit;
+  }
+
+  async #request(subject: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    try {
+      return (await this.#options.link.request(subject, body, { timeoutMs })).body;
+    } catch (cause) {
+      throw new NexError({
+        code: "AGENT_REFUSED",
+        message: `failed to submit request for workload deployment: ${errorText(cause)}`,
+        cause,
+      });
+    }
+  }
+
+  #receiveLog(body: Uint8Array): undefined {
+    const { level, text, source } = parseAgentLog(body);
+    if (source === AGENT_LOG_SOURCE) this.#options.logger.debug("Agent says", { workload_id: this.id, text });
+    this.#options.onNotice({ kind: "log", level: workloadLogLevel(level), text });
+  }
+
+  #receiveEvent(body: Uint8Array): undefined {
+    const event = parseAgentEvent(body);
+    if (event.type !== "workload_undeployed") return;
+    this.#ended.resolve();
+    const data = parseWorkloadEventData(event);
+    this.#options.onNotice({ kind: "exited", code: data?.code ?? -1, message: data?.message ?? "" });
+  }
+
+  async #serve({ subject, headers, body }: LinkMessage): Promise<LinkReply> {
+    const { service = "", method = "" } = parseRpcSubject(subject) ?? {};
+    return encodeRpcResult(
+      await answerHostServiceCall(this.#options.hostServices, { service, method, headers, body }),
+    );
+  }
+
+  async #ping(lost: (reason: string) => void): Promise<void> {
+    const { link, pingTimeoutMs } = this.#options;
+    try {
+      await link.request(agentSubjects.ping(this.id), NOTHING, { timeoutMs: pingTimeoutMs });
+      this.#missedPings = 0;
+    } catch (error) {
+      this.#missedPings += 1;
+      if (this.#missedPings >= MISSED_PINGS) lost(`agent contact lost: ${errorText(error)}`);
+    }
+  }
+}
+
+function describeExit(exit: SandboxExit): string {
+  switch (exit.kind) {
+    case "exited":
+      return `agent exited with code ${exit.code}`;
+    case "signaled":
+      return `agent was killed by ${exit.signal}`;
+    case "stopped":
+      return "agent was stopped";
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * The node configuration file (protocol.md section 9): every key, its default and its meaning. Strict: an unknown key
+ * is an error. Files are merged over these defaults key by key; an entry of `host_services.services` replaces the
+ * default entry as a whole, so that it is off without `"enabled": true`.
+ */
+import { z } from "zod";
+
+const count = z.int().nonnegative();
+const milliseconds = z.int().positive();
+const text = z.string();
+
+/** A Firecracker token bucket: bytes or operations per `refill_time` milliseconds. */
+const TokenBucket = z.strictObject({
+  one_time_burst: count.optional(),
+  refill_time: count,
+  size: count,
+});
+
+const HostService = z.strictObject({
+  enabled: z.boolean().default(false),
+  config: z.looseObject({}).optional(),
+});
+
+const services = ["http", "kv", "messaging", "objectstore"] as const;
+
+const HostServicesSettings = z.strictObject({
+  nats_url: text.default(""),
+  nats_user_jwt: text.default(""),
+  nats_user_seed: text.default(""),
+  services: z
+    .strictObject(Object.fromEntries(services.map((name) => [name, HostService.optional()])))
+    .default({})
+    .transform((given) =>
+      Object.fromEntries(services.map((name) => [name, given[name] ?? { enabled: true }])),
+    ),
+});
+
+/** A workload that is started with the node (protocol.md 9.7). */
+const AutostartWorkload = z.strictObject({
+  name: text,
+  namespace: text,
+  type: z.enum(["native", "v8", "wasm"]),
+  location: text,
+  description: text.default(""),
+  environment: z.record(text, text).default({}),
+  argv: z.array(text).default([]),
+  essential: z.boolean().default(false),
+  jsdomain: text.default(""),
+  trigger_subjects: z.array(text).default([]),
+});
+
+/** The options of the public NATS server that are understood (protocol.md 9.8). */
+const PublicNatsServer = z.strictObject({
+  server_name: text.optional(),
+  addr: text.optional(),
+  port: z.int().min(-1).max(65535).optional(),
+  jetstream: z.boolean().optional(),
+  dont_listen: z.boolean().optional(),
+  max_connections: count.optional(),
+  max_subscriptions: count.optional(),
+  ping_interval: count.optional(),
+  ping_max: count.optional(),
+  http_host: text.optional(),
+  http_port: count.optional(),
+  http_base_path: text.optional(),
+  https_port: count.optional(),
+  auth_timeout: z.number().nonnegative().optional(),
+  max_control_line: count.optional(),
+  max_payload: count.optional(),
+  max_pending: count.optional(),
+  tls_timeout: z.number().nonnegative().optional(),
+  cluster: z.looseObject({}).optional(),
+  gateway: z.looseObject({}).optional(),
+  leaf: z.looseObject({}).optional(),
+});
+
+const WORKLOAD_TYPES = ["native", "v8", "wasm"] as const;
+
+/** The file as it may be written. */
+export const ConfigurationFile = z.strictObject({
+  agent_handshake_timeout_ms: milliseconds.default(5000),
+  agent_ping_timeout_ms: milliseconds.default(750),
+  autostart: z.strictObject({ workloads: z.array(AutostartWorkload) }).optional(),
+  bin_path: z.array(text).default([]),
+  cni: z
+    .strictObject({
+      bin_path: z.array(text).default([]),
+      network_name: text.default("fcnet"),
+      interface_name: text.default("veth0"),
+      subnet: text.default("192.168.127.0/24"),
+      nameservers: z.array(text).default([]),
+    })
+    .prefault({}),
+  default_resource_dir: text.optional(),
+  deny_trigger_subjects: z.array(text).default([]),
+  host_services: HostServicesSettings.nullish().transform((given) => given ?? HostServicesSettings.parse({})),
+  internal_node_host: text.default("192.168.127.1"),
+  /** 0 lets the system choose a free port. */
+  internal_node_port: z.int().min(0).max(65535).default(0),
+  kernel_file: text.optional(),
+  kernel_filepath: text.optional(),
+  machine_pool_size: z
+    .int("machine pool size must be >= 1")
+    .min(1, "machine pool size must be >= 1")
+    .default(1),
+  machine_template: z
+    .strictObject({ vcpu_count: z.int().min(1).default(1), memsize_mib: z.int().min(1).default(256) })
+    .prefault({}),
+  /** Greatest difference in seconds between a token's `iat` and the node's clock; 0 switches the check off. */
+  max_token_age_s: count.default(300),
+  no_sandbox: z.boolean().default(false),
+  node_limits: z
+    .strictObject({
+      max_workloads: count.default(0),
+      max_total_bytes: count.default(0),
+      max_workload_bytes: count.default(0),
+    })
+    .prefault({}),
+  otel_metrics: z.boolean().default(false),
+  otel_metrics_exporter: text.default("file"),
+  otel_metrics_port: count.default(8085),
+  otel_traces: z.boolean().default(false),
+  otel_traces_exporter: text.default("file"),
+  otlp_exporter_url: text.default("127.0.0.1:14532"),
+  pid_filepath: text.optional(),
+  preserve_network: z.boolean().default(false),
+  public_nats_server: PublicNatsServer.optional(),
+  rate_limiters: z
+    .strictObject({ bandwidth: TokenBucket.optional(), iops: TokenBucket.optional() })
+    .optional(),
+  rootfs_file: text.optional(),
+  rootfs_filepath: text.optional(),
+  tags: z.record(text, text).default({}),
+  valid_issuers: z.array(text).default([]),
+  workload_types: z
+    .array(z.enum(WORKLOAD_TYPES))
+    .default([])
+    .transform((types) => (types.length > 0 ? types : [...WORKLOAD_TYPES])),
+});
+
+/** A checked configuration with all defaults in place. */
+export type NodeConfiguration = z.output<typeof ConfigurationFile>;

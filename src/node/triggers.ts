@@ -1,0 +1,172 @@
+/**
+ * The trigger subscriptions of one function. They use a queue group per namespace and workload name, so that of
+ * several deploys of one function (on any node) each message runs exactly one.
+ *
+ * T1 the caller is answered first; events, logs and counts come after the answer
+ * T2 at most `IN_FLIGHT` messages are with the agent; the rest wait here, at most `MAX_WAITING` of them. Beyond that
+ *    a message is refused at once
+ * T3 a failed invocation is answered at once: empty body, `Nats-Service-Error-Code` and `Nats-Service-Error`
+ * T4 once `close` has resolved no message is lost: all that arrived were answered
+ */
+import { headers as createHeaders } from "@nats-io/transport-node";
+import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
+import { NexError, errorText } from "../lib/errors.ts";
+
+const IN_FLIGHT = 32;
+const MAX_WAITING = 16_384;
+
+/** Outcome of one invocation. */
+export type TriggerOutcome =
+  | { readonly kind: "succeeded"; readonly body: Uint8Array; readonly runtimeNs: number }
+  | { readonly kind: "failed"; readonly message: string };
+
+/** What happened to one message, for events and counts. `pattern` is the subscribed trigger subject. */
+export interface TriggerRecord {
+  readonly pattern: string;
+  readonly outcome: TriggerOutcome;
+}
+
+export interface TriggerOptions {
+  readonly connection: NatsConnection;
+  readonly subjects: readonly string[];
+  readonly queueGroup: string;
+  /** Runs the function once; never rejects. */
+  readonly invoke: (subject: string, payload: Uint8Array) => Promise<TriggerOutcome>;
+  /** Called after the answer was sent (T1). */
+  readonly onDone: (record: TriggerRecord) => void;
+  /** A subscription that ended by itself after it was up (permission withdrawn). */
+  readonly onSubscriptionError: (subject: string, error: Error) => void;
+}
+
+export interface Triggers {
+  readonly subjects: readonly string[];
+  /** Unsubscribes and answers what has arrived (T4). Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Subscribes all trigger subjects; resolves once the server has taken them.
+ *
+ * @throws {NexError} `TRIGGER_REFUSED` when a subject is invalid or the server forbids it; nothing stays subscribed
+ */
+export async function openTriggers(options: TriggerOptions): Promise<Triggers> {
+  const dispatcher = new TriggerDispatcher(options);
+  const subscriptions: Subscription[] = [];
+  const refused = Promise.withResolvers<never>();
+  refused.promise.catch(() => {});
+  try {
+    for (const subject of options.subjects) {
+      subscriptions.push(
+        dispatcher.subscribe(subject, (error) => refused.reject(triggerRefused(subject, error))),
+      );
+    }
+    await Promise.race([options.connection.flush(), refused.promise]);
+  } catch (cause) {
+    for (const subscription of subscriptions) subscription.unsubscribe();
+    throw cause instanceof NexError ? cause : triggerRefused(options.subjects.join(", "), cause);
+  }
+  dispatcher.established();
+  let closing: Promise<void> | undefined;
+  const closeOnce = async (): Promise<void> => {
+    await Promise.allSettled(subscriptions.map(async (subscription) => subscription.drain()));
+    await dispatcher.idle();
+  };
+  return { subjects: options.subjects, close: () => (closing ??= closeOnce()) };
+}
+
+class TriggerDispatcher {
+  readonly #options: TriggerOptions;
+  readonly #waiting: { message: Msg; pattern: string }[] = [];
+  #inFlight = 0;
+  #established = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: TriggerOptions) {
+    this.#options = options;
+  }
+
+  subscribe(pattern: string, onRefused: (error: Error) => void): Subscription {
+    return this.#options.connection.subscribe(pattern, {
+      queue: this.#options.queueGroup,
+      callback: (error, message) => {
+        if (error !== null) {
+          if (this.#established) this.#options.onSubscriptionError(pattern, error);
+          else onRefused(error);
+          return;
+        }
+        this.#accept(message, pattern);
+      },
+    });
+  }
+
+  established(): void {
+    this.#established = true;
+  }
+
+  async idle(): Promise<void> {
+    if (this.#inFlight === 0 && this.#waiting.length === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onIdle = resolve;
+    await promise;
+  }
+
+  #accept(message: Msg, pattern: string): void {
+    if (this.#inFlight < IN_FLIGHT) {
+      void this.#run(message, pattern);
+    } else if (this.#waiting.length < MAX_WAITING) {
+      this.#waiting.push({ message, pattern });
+    } else {
+      this.#finish(message, pattern, { kind: "failed", message: "too many messages wait for this function" });
+    }
+  }
+
+  async #run(message: Msg, pattern: string): Promise<void> {
+    this.#inFlight += 1;
+    const outcome = await this.#options.invoke(message.subject, message.data);
+    this.#inFlight -= 1;
+    this.#finish(message, pattern, outcome);
+    const next = this.#waiting.shift();
+    if (next !== undefined) void this.#run(next.message, next.pattern);
+    else if (this.#inFlight === 0) this.#onIdle?.();
+  }
+
+  #finish(message: Msg, pattern: string, outcome: TriggerOutcome): void {
+    this.#options.onDone({ pattern, outcome: answer(message, outcome) });
+  }
+}
+
+/** Sends the answer (T3) and returns the outcome, which a reply that cannot be sent turns into a failure. */
+function answer(message: Msg, outcome: TriggerOutcome): TriggerOutcome {
+  if (message.reply === undefined || message.reply === "") return outcome;
+  if (outcome.kind === "failed") {
+    respondFailure(message, outcome.message);
+    return outcome;
+  }
+  try {
+    message.respond(outcome.body);
+    return outcome;
+  } catch (cause) {
+    const failure = `cannot send the reply (${outcome.body.length} bytes): ${errorText(cause)}`;
+    respondFailure(message, failure);
+    return { kind: "failed", message: failure };
+  }
+}
+
+function respondFailure(message: Msg, text: string): void {
+  const headers = createHeaders();
+  headers.set("Nats-Service-Error-Code", "500");
+  headers.set("Nats-Service-Error", text.replaceAll(/[\r\n]+/g, " ").slice(0, 1024));
+  try {
+    message.respond(new Uint8Array(0), { headers });
+  } catch {
+    // The connection is closed: nobody is left to answer.
+  }
+}
+
+function triggerRefused(subject: string, cause: unknown): NexError {
+  return new NexError({
+    code: "TRIGGER_REFUSED",
+    message: `cannot subscribe trigger subject "${subject}": ${errorText(cause)}`,
+    cause,
+  });
+}

@@ -1,0 +1,282 @@
+/**
+ * Runs workloads on machines: takes a warm agent, deploys to it, wires its triggers, and takes everything down again.
+ *
+ * D1 a deploy that fails leaves nothing: no process, subscription, connection or listing
+ * D2 every machine ends for one recorded reason, and the end of a workload that ran is published exactly once
+ * D3 once `end` has resolved, everything that ran in the sandbox is gone
+ * D4 a workload that ends by itself while it is being deployed was deployed, and then ended: its deploy succeeds
+ */
+import { NexError, errorText } from "../lib/errors.ts";
+import type { Logger } from "../lib/logger.ts";
+import type { AgentNotice, AgentSession } from "./agent-session.ts";
+import { takeArtifact } from "./artifact-intake.ts";
+import type { OpenedArtifact } from "./artifact-source.ts";
+import { exitCodeOf } from "./machine.ts";
+import type { DeployedWorkload, Machine, MachineEnd } from "./machine.ts";
+import type { NodeState } from "./node-state.ts";
+import { WarmPool } from "./warm-pool.ts";
+import type { WorkloadConnection } from "./workload-connection.ts";
+import type { WorkloadReporter } from "./workload-reporter.ts";
+import { openWorkloadTriggers } from "./workload-triggers.ts";
+import type { Workload } from "./workload.ts";
+
+/** How long a deploy waits for a warm agent. */
+const POOL_WAIT_MS = 5000;
+/** How long a workload has to leave after its first signal (protocol.md 8.3). */
+const STOP_GRACE_MS = 5000;
+
+/** Starts one agent in a new sandbox; resolves once it is handshaken. Rejects with nothing left behind. */
+export type StartAgent = (
+  id: string,
+  options: { readonly signal: AbortSignal; readonly onNotice: (notice: AgentNotice) => void },
+) => Promise<AgentSession>;
+
+export interface WorkloadManagerOptions {
+  readonly node: NodeState;
+  readonly startAgent: StartAgent;
+  readonly createId: () => string;
+  readonly connectWorkload: (workload: Workload) => Promise<WorkloadConnection>;
+  readonly reporter: WorkloadReporter;
+  readonly logger: Logger;
+}
+
+/** A machine taken from the pool for one deploy. */
+interface Reservation {
+  readonly machine: Machine;
+  readonly agent: AgentSession;
+}
+
+export class WorkloadManager {
+  readonly #options: WorkloadManagerOptions;
+  readonly #pool: WarmPool<Machine>;
+  readonly #ends = new Map<string, Promise<void>>();
+  /** Ends reported while the machine was still deploying (D4). */
+  readonly #earlyEnds = new Map<string, MachineEnd>();
+  readonly #cancelled = new AbortController();
+
+  constructor(options: WorkloadManagerOptions) {
+    this.#options = options;
+    this.#pool = new WarmPool({
+      size: options.node.configuration.machine_pool_size,
+      start: async (signal) => this.#warmUp(signal),
+      logger: options.logger,
+    });
+  }
+
+  /** Fills the warm pool; resolves once one agent is ready. */
+  async open(): Promise<void> {
+    await this.#pool.open();
+  }
+
+  /**
+   * Takes a warm agent, fetches the artifact and runs it (D1). Resolves with the workload id once it runs and its
+   * triggers are subscribed.
+   *
+   * @throws {NexError} with the text of protocol.md 2.7, checks 10 to 15
+   */
+  async deploy(workload: Workload, open: () => Promise<OpenedArtifact>): Promise<string> {
+    const reservation = await this.#reserve(workload);
+    const [deployed, artifact] = await this.#fetch(reservation, workload, open);
+    await this.#run(reservation, deployed, artifact);
+    return reservation.machine.id;
+  }
+
+  /** Ends a machine and everything in it (D2, D3). The first reason is the one that counts. Never rejects. */
+  async end(machine: Machine, reason: MachineEnd): Promise<void> {
+    const ending = this.#ends.get(machine.id) ?? this.#endOnce(machine, reason);
+    this.#ends.set(machine.id, ending);
+    await ending;
+    this.#ends.delete(machine.id);
+  }
+
+  /** Makes deploys under way fail, so that the node need not wait for them. */
+  cancelDeploys(): void {
+    this.#cancelled.abort(new NexError({ code: "ABORTED", message: "the node is shutting down" }));
+  }
+
+  /** Ends all workloads and the pool. */
+  async close(): Promise<void> {
+    await this.#pool.close();
+    const machines = this.#options.node.machines.all();
+    await Promise.all(machines.map(async (machine) => this.end(machine, { kind: "node-shutdown" })));
+  }
+
+  async #warmUp(signal: AbortSignal): Promise<Machine> {
+    const machine = this.#options.node.machines.add(this.#options.createId());
+    let agent: AgentSession;
+    try {
+      const onNotice = (notice: AgentNotice): void => this.#noticed(machine, notice);
+      agent = await this.#options.startAgent(machine.id, { signal, onNotice });
+    } catch (error) {
+      const reason: MachineEnd = { kind: "agent-lost", message: errorText(error) };
+      machine.become({ kind: "stopping", reason, deployed: undefined });
+      machine.become({ kind: "ended", reason });
+      throw error;
+    }
+    machine.become({ kind: "idle", agent });
+    void agent.lost.then(async (message) => this.end(machine, { kind: "agent-lost", message }));
+    this.#options.logger.info("Adding new agent process to warm pool", { workload_id: machine.id });
+    return machine;
+  }
+
+  async #reserve(workload: Workload): Promise<Reservation> {
+    using _pending = this.#options.node.countPendingDeploy();
+    for (;;) {
+      const machine = await prefixed("Failed to get agent client from pool", this.#pool.take(POOL_WAIT_MS));
+      const { state } = machine;
+      // It may have ended between the pool's hand and ours.
+      if (state.kind !== "idle") continue;
+      machine.become({ kind: "deploying", agent: state.agent, ...undeployed(workload) });
+      return { machine, agent: state.agent };
+    }
+  }
+
+  async #fetch(
+    { machine, agent }: Reservation,
+    workload: Workload,
+    open: () => Promise<OpenedArtifact>,
+  ): Promise<[DeployedWorkload, Uint8Array]> {
+    const { node, logger } = this.#options;
+    const { bucket, key } = workload.artifact;
+    let deployed = undeployed(workload);
+    const update = (change: Partial<DeployedWorkload>): void => {
+      requireDeploying(machine);
+      deployed = { ...deployed, ...change };
+      machine.become({ kind: "deploying", agent, ...deployed });
+    };
+    logger.info("Attempting object store download", { bucket, key });
+    try {
+      const artifact = await takeArtifact({
+        node,
+        workload,
+        open,
+        onSize: (bytes) => update({ bytes }),
+        signal: this.#cancelled.signal,
+      });
+      update({ hash: artifact.hash });
+      return [deployed, artifact.bytes];
+    } catch (error) {
+      if (machine.state.kind === "deploying") {
+        machine.become({ kind: "idle", agent });
+        this.#pool.putBack(machine);
+      }
+      throw error;
+    }
+  }
+
+  async #run(
+    { machine, agent }: Reservation,
+    deployed: DeployedWorkload,
+    artifact: Uint8Array,
+  ): Promise<void> {
+    const { logger, reporter, connectWorkload } = this.#options;
+    const { workload, bytes, hash } = deployed;
+    const { namespace, name, type } = workload;
+    logger.info("Submitting workload to agent", {
+      namespace,
+      workload: name,
+      workload_size: bytes,
+      workload_sha256: hash,
+      type,
+    });
+    try {
+      await prefixed("Failed to deploy workload", agent.deploy(deployed, artifact));
+      const triggers = openWorkloadTriggers({
+        workload,
+        connect: connectWorkload,
+        invoke: agent.trigger,
+        onDone: (record) => {
+          if (record.outcome.kind === "succeeded") deployed.usage.runtimeNs += record.outcome.runtimeNs;
+          reporter.triggered(machine.id, workload, record);
+        },
+        logger,
+      });
+      await this.#becomeRunning(machine, agent, deployed, prefixed("Failed to deploy workload", triggers));
+    } catch (error) {
+      await this.end(machine, { kind: "deploy-failed", message: errorText(error) });
+      throw error;
+    }
+    logger.info("Workload deployed", { workload: name, workload_id: machine.id });
+    reporter.deployed(machine.id, workload);
+    const ended = this.#earlyEnds.get(machine.id);
+    if (ended !== undefined) void this.end(machine, ended);
+  }
+
+  async #becomeRunning(
+    machine: Machine,
+    agent: AgentSession,
+    deployed: DeployedWorkload,
+    opening: ReturnType<typeof openWorkloadTriggers>,
+  ): Promise<void> {
+    const triggers = await opening;
+    try {
+      requireDeploying(machine);
+    } catch (error) {
+      await triggers.close();
+      throw error;
+    }
+    machine.become({ kind: "running", agent, since: new Date(), triggers, ...deployed });
+  }
+
+  #noticed(machine: Machine, notice: AgentNotice): void {
+    const { state } = machine;
+    if (state.kind !== "deploying" && state.kind !== "running") return;
+    if (notice.kind === "log") {
+      this.#options.reporter.log(machine.id, state.workload, notice);
+      return;
+    }
+    const end: MachineEnd = { kind: "exited", code: notice.code, message: notice.message };
+    if (state.kind === "running") void this.end(machine, end);
+    else this.#earlyEnds.set(machine.id, end);
+  }
+
+  async #endOnce(machine: Machine, reason: MachineEnd): Promise<void> {
+    const { state } = machine;
+    if (state.kind === "warming" || state.kind === "stopping" || state.kind === "ended") return;
+    const { agent } = state;
+    machine.become({ kind: "stopping", reason, deployed: state.kind === "idle" ? undefined : state });
+    this.#pool.remove(machine);
+    if (state.kind === "running") await this.#attempt("drain triggers", state.triggers.close());
+    if (state.kind === "running" && isReachable(reason)) {
+      await this.#attempt("undeploy", agent.undeploy(STOP_GRACE_MS));
+    }
+    await this.#attempt("stop the sandbox", agent.stop(STOP_GRACE_MS));
+    machine.become({ kind: "ended", reason });
+    this.#earlyEnds.delete(machine.id);
+    // A deploy that failed is answered, not announced: the workload never ran.
+    if (state.kind === "running") this.#options.reporter.undeployed(machine.id, state.workload, reason);
+    const code = exitCodeOf(reason);
+    this.#options.logger.info("Machine ended", { workload_id: machine.id, reason: reason.kind, code });
+  }
+
+  async #attempt(action: string, work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#options.logger.warn("Cannot end a machine cleanly", { action, error: errorText(error) });
+    }
+  }
+}
+
+/** Whether there is still an agent with a workload to talk to. */
+function isReachable({ kind }: MachineEnd): boolean {
+  return kind === "stop-requested" || kind === "node-shutdown";
+}
+
+function undeployed(workload: Workload): DeployedWorkload {
+  return { workload, bytes: 0, hash: "", usage: { runtimeNs: 0 } };
+}
+
+function requireDeploying(machine: Machine): void {
+  if (machine.state.kind === "deploying") return;
+  throw new NexError({ code: "DEPLOY_FAILED", message: "Failed to deploy workload: the agent ended" });
+}
+
+async function prefixed<T>(prefix: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    const code = cause instanceof NexError ? cause.code : "DEPLOY_FAILED";
+    throw new NexError({ code, message: `${prefix}: ${errorText(cause)}`, cause });
+  }
+}

@@ -1,0 +1,52 @@
+import type { WorkloadClaims } from "../control-api/claims.ts";
+
+/** The workload types a node can run. `oci` is known to the protocol but not implemented. */
+export type WorkloadType = "native" | "v8" | "wasm";
+
+/** Credentials of a connection that came with a deploy request. */
+export interface WorkloadCredentials {
+  readonly natsUrl: string;
+  readonly userJwt: string;
+  readonly userSeed: string;
+}
+
+/** What runs, or is about to: the checked content of a deploy request. */
+export interface Workload {
+  readonly name: string;
+  readonly namespace: string;
+  readonly type: WorkloadType;
+  readonly description: string;
+  readonly argv: readonly string[];
+  readonly essential: boolean;
+  readonly triggerSubjects: readonly string[];
+  /** Decrypted; never logged. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly triggerConnection: WorkloadCredentials | undefined;
+  readonly hostServices: WorkloadCredentials | undefined;
+  /** Where the artifact lies: bucket, object key and JetStream domain ("" for none). */
+  readonly artifact: ArtifactLocation;
+  /** The claims of the deploy token and the token itself: a stop is checked against them. */
+  readonly claims: WorkloadClaims;
+  readonly token: string;
+  /** `target_node` of the request: the first half of the event source. */
+  readonly targetNode: string;
+}
+
+/** An object in a NATS object store. */
+export interface ArtifactLocation {
+  readonly bucket: string;
+  readonly key: string;
+  readonly jsDomain: string;
+}
+
+/** A fetched artifact. */
+export interface Artifact {
+  readonly bytes: Uint8Array;
+  /** Hex SHA-256. */
+  readonly hash: string;
+}
+
+/** Whether workloads of a type are run by trigger messages. */
+export function isFunctionType(type: WorkloadType): boolean {
+  return type !== "native";
+}
