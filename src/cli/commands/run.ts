@@ -1,0 +1,106 @@
+import { parseLocation } from "../../control-api/index.ts";
+import type {
+  ConnectionCredentials,
+  ControlClient,
+  DeployOrder,
+  DeployReply,
+} from "../../control-api/index.ts";
+import { usageError } from "../arguments/usage-error.ts";
+import { defineCommand, jsonFlag } from "../command.ts";
+import { jetStreamDomain, withControlClient } from "../connection.ts";
+import { checkTriggers, DEPLOY_REJECTED, deployRefused } from "../devrun/deploy-file.ts";
+import { parseArgv, parseEnvironmentArguments } from "../devrun/environment-arguments.ts";
+import { acceptedLine } from "../devrun/step-text.ts";
+import { WORKLOAD_TYPES } from "../devrun/workload-file.ts";
+import { readIssuerFile, readXkeyFile } from "../key-file.ts";
+import { Refusal } from "../refusal.ts";
+import { asRefusal } from "../refusal-reason.ts";
+import { resolveNodeId } from "../resolve-node.ts";
+
+/** What peers send for an artifact whose hash they do not know (protocol section 1.5). */
+const UNKNOWN_HASH = "abc12345TODOmakethisreal";
+
+/** `nex run`: deploys what lies in an object store. */
+export const run = defineCommand({
+  description:
+    "Deploys a workload from an object store to a node, signed by an issuer key and with its environment sealed by a publisher xkey.",
+  arguments: {
+    url: { help: "Where the artifact is: nats://BUCKET/KEY" },
+    id: { help: "Id of the node, the beginning of one, or a node's name" },
+    env: { help: "Environment of the workload, each KEY=VALUE", required: false, repeated: true },
+  },
+  flags: {
+    name: { kind: "string", required: true, help: "Name of the workload: letters, digits, _ and -" },
+    issuer: { kind: "file", required: true, help: "File with the seed of the issuer key (SA…)" },
+    xkey: { kind: "file", required: true, help: "File with the seed of the publisher xkey (SX…)" },
+    type: { kind: "string", choices: WORKLOAD_TYPES, default: "native", help: "Type of the workload" },
+    description: { kind: "string", help: "Description of the workload" },
+    argv: { kind: "string", help: "Arguments of the workload, separated by spaces" },
+    essential: { kind: "boolean", negatable: true, help: "Start the workload again when it fails" },
+    trigger_subject: {
+      kind: "strings",
+      placeholder: "SUBJECT",
+      help: "Subject that triggers the function (repeatable)",
+    },
+    hs_url: { kind: "string", placeholder: "URL", help: "NATS servers of the workload's host services" },
+    hs_jwt: { kind: "string", placeholder: "JWT", help: "User JWT of the host services' connection" },
+    hs_seed: { kind: "string", placeholder: "SEED", help: "User seed of the host services' connection" },
+    json: jsonFlag,
+  },
+  examples: [
+    "run nats://BUCKET/echoservice NBXHUHG5 --name=echoservice --issuer=issuer.nk --xkey=publisher.xk NATS_URL=nats://127.0.0.1:4222",
+  ],
+  json: '{"node_id": "N…", "workload_id": "…", "name": "echoservice", "namespace": "default", "type": "native"}',
+  run: async (context) => {
+    const { flags, global, output } = context;
+    const environment = parseEnvironmentArguments(context.arguments.env);
+    checkTriggers(flags.type, flags.trigger_subject);
+    const argv = parseArgv(flags.argv);
+    const domain = await jetStreamDomain(context);
+    const hostServices = hostServicesCredentials(flags);
+    const order: Omit<DeployOrder, "nodeId"> = {
+      workloadName: flags.name,
+      workloadType: flags.type,
+      location: parseLocation(context.arguments.url),
+      hash: UNKNOWN_HASH,
+      issuer: await readIssuerFile(flags.issuer),
+      publisher: await readXkeyFile(flags.xkey),
+      environment,
+      description: flags.description ?? "",
+      essential: flags.essential,
+      ...(domain === undefined ? {} : { jsDomain: domain }),
+      ...(argv.length === 0 ? {} : { arguments: argv }),
+      ...(flags.trigger_subject.length === 0 ? {} : { triggerSubjects: flags.trigger_subject }),
+      ...(hostServices === undefined ? {} : { hostServices }),
+    };
+    await withControlClient(context, async (client) => {
+      const nodeId = await resolveNodeId(client, context.arguments.id);
+      const { id: workload_id, name } = await deploy(client, { ...order, nodeId });
+      if (!flags.json) output.line(acceptedLine({ name, workloadId: workload_id, nodeId }));
+      else output.json({ node_id: nodeId, workload_id, name, namespace: global.namespace, type: flags.type });
+    });
+  },
+});
+
+async function deploy(client: ControlClient, order: DeployOrder): Promise<DeployReply> {
+  try {
+    const reply = await client.deploy(order);
+    if (reply.started) return reply;
+  } catch (error) {
+    throw asRefusal(error, deployRefused);
+  }
+  throw new Refusal(DEPLOY_REJECTED);
+}
+
+/** All three together, or none. */
+function hostServicesCredentials(flags: {
+  readonly hs_url: string | undefined;
+  readonly hs_jwt: string | undefined;
+  readonly hs_seed: string | undefined;
+}): ConnectionCredentials | undefined {
+  const { hs_url: nats_url, hs_jwt: nats_user_jwt, hs_seed: nats_user_seed } = flags;
+  if (nats_url === undefined && nats_user_jwt === undefined && nats_user_seed === undefined) return undefined;
+  if (nats_url === undefined)
+    throw usageError("required flag --hs_url not provided (for --hs_jwt and --hs_seed)");
+  return { nats_url, nats_user_jwt: nats_user_jwt ?? "", nats_user_seed: nats_user_seed ?? "" };
+}

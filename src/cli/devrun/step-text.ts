@@ -1,0 +1,33 @@
+import type { DeployedFile, DeployStep } from "./deploy-file.ts";
+import type { KeptKey } from "./developer-keys.ts";
+
+/** What `nex devrun` prints about a step (protocol section 10.4); no lines for most. */
+export function stepLines(step: DeployStep): string[] {
+  switch (step.kind) {
+    case "keys":
+      return [
+        `${keyVerb(step.keys.issuer)} issuer account key: ${step.keys.issuer.path}`,
+        `${keyVerb(step.keys.publisher)} publisher xkey: ${step.keys.publisher.path}`,
+      ];
+    case "stopping-older":
+      return [`Workload ${step.name} (${step.id}) already exists on the target. Attempting to stop it`];
+    case "inspected":
+    case "node-chosen":
+    case "uploading":
+    case "uploaded":
+      return [];
+  }
+}
+
+/** The line of success (protocol section 10.3). */
+export function acceptedLine({
+  name,
+  workloadId,
+  nodeId,
+}: Pick<DeployedFile, "name" | "workloadId" | "nodeId">): string {
+  return `🚀 Workload '${name}' accepted. You can now refer to this workload with ID: ${workloadId} on node ${nodeId}`;
+}
+
+function keyVerb({ created }: KeptKey<unknown>): string {
+  return created ? "Wrote new" : "Reusing existing";
+}

@@ -1,0 +1,73 @@
+import type { InfoReply, Machine } from "../control-api/index.ts";
+import { renderColumnReport, withThousands } from "./output/column-report.ts";
+import type { ReportLine, ReportSection } from "./output/column-report.ts";
+import { renderTable } from "./output/table.ts";
+
+/** How the workloads of a node are shown: as the documentation does, with all details, or as a table. */
+export type NodeReportForm = "list" | "full" | "table";
+
+/** The report of `nex node info` (protocol section 10.8); no newline at its end. */
+export function renderNodeReport(nodeId: string, info: InfoReply, form: NodeReportForm = "list"): string {
+  const sections = [nodeSection(nodeId, info), ...memorySection(info)];
+  if (form !== "table")
+    return renderColumnReport(TITLE, [...sections, workloadSection(info, form === "full")]);
+  return `${renderColumnReport(TITLE, sections)}\n\n${workloadTable(info)}`;
+}
+
+const TITLE = "NEX Node Information";
+
+function nodeSection(nodeId: string, { public_xkey, version, uptime, tags = {} }: InfoReply): ReportSection {
+  const block: ReportLine[] = [
+    ["Node", nodeId],
+    ["Xkey", public_xkey],
+    ["Version", version],
+    ["Uptime", uptime],
+  ];
+  const names = Object.keys(tags).sort();
+  if (names.length > 0) block.push(["Tags", names.map((name) => `${name}=${tags[name]}`).join(", ")]);
+  return { blocks: [block] };
+}
+
+function memorySection({ memory }: InfoReply): ReportSection[] {
+  if (memory === undefined) return [];
+  const block: ReportLine[] = [
+    ["Free", withThousands(memory.free)],
+    ["Available", withThousands(memory.available)],
+    ["Total", withThousands(memory.total)],
+  ];
+  return [{ heading: "Memory in kB", blocks: [block] }];
+}
+
+function workloadSection({ machines }: InfoReply, full: boolean): ReportSection {
+  return {
+    heading: "Workloads",
+    blocks: machines.map((machine) => workloadBlock(machine, full)),
+    empty: "none",
+  };
+}
+
+function workloadBlock({ id, healthy, namespace, workload }: Machine, full: boolean): ReportLine[] {
+  const { name, runtime, description = "", type, hash } = workload;
+  const lines: ReportLine[] = [
+    ["Id", id],
+    ["Healthy", String(healthy)],
+    ["Runtime", runtime],
+    ["Name", name],
+    ["Description", description],
+  ];
+  if (full) lines.push(["Namespace", namespace ?? ""], ["Type", type], ["Hash", hash]);
+  return lines;
+}
+
+function workloadTable({ machines }: InfoReply): string {
+  return renderTable({
+    title: "Workloads",
+    headers: ["", "ID", "NAME", "RUNTIME"],
+    rows: machines.map(({ id, healthy, workload }) => [
+      healthy ? "🟢" : "🔴",
+      id,
+      workload.name,
+      workload.runtime,
+    ]),
+  });
+}
