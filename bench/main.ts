@@ -1,0 +1,158 @@
+// `npm run bench [-- --runs=5]`: what a trigger costs beside the raw NATS round trip of the same run, and what
+// starting costs. Figures are medians over the runs with the smallest and largest run in brackets.
+import { execFile, fork } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { availableParallelism, cpus } from "node:os";
+import { join } from "node:path";
+import { parseArgs, promisify } from "node:util";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { startTestNode } from "../test/support/start-test-node.ts";
+import type { TestNode } from "../test/support/start-test-node.ts";
+import { medianAndSpread, summarize } from "./statistics.ts";
+import type { Summary } from "./statistics.ts";
+
+const root = join(import.meta.dirname, "..");
+const { values } = parseArgs({ options: { runs: { type: "string", default: "5" } } });
+const runs = Number(values.runs);
+
+const SMALL = new Uint8Array(64).fill(0x61);
+const LARGE = new Uint8Array(1024 * 1024 - 512).fill(0x61);
+const SEQUENTIAL = 1500;
+const PIPELINED = 8000;
+const IN_FLIGHT = 64;
+
+interface Run {
+  readonly raw: Summary;
+  readonly js: Summary;
+  readonly wasm: Summary;
+  readonly rawPerSecond: number;
+  readonly jsPerSecond: number;
+  readonly rawLargeMs: number;
+  readonly jsLargeMs: number;
+  readonly firstReplyMs: number;
+  readonly versionMs: number;
+}
+
+await using node = await startTestNode({ configuration: { machine_pool_size: 2 } });
+const echo = fork(join(import.meta.dirname, "raw-echo.ts"), [node.nats.url]);
+await once(echo, "message");
+try {
+  console.log(
+    `${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.version}, nats-server ${node.nats.server.version}, ${runs} runs`,
+  );
+  await prepare(node);
+  await measure(node.connection, 0.3);
+  const results: Run[] = [];
+  for (let run = 0; run < runs; run++) {
+    results.push({ ...(await measure(node.connection, 1)), ...(await measureStarts(node, run)) });
+    process.stderr.write(`run ${run + 1} of ${runs} done\n`);
+  }
+  print(results);
+} finally {
+  echo.kill();
+}
+
+async function prepare(it: TestNode): Promise<void> {
+  await it.deploy({
+    name: "js",
+    artifact: "(subject, payload) => payload",
+    workloadType: "v8",
+    triggerSubjects: ["bench.js"],
+  });
+  const wasm = await readFile(join(root, "examples/wasm/echofunction/echofunction.wasm"));
+  await it.deploy({ name: "wasm", artifact: wasm, workloadType: "wasm", triggerSubjects: ["bench.wasm"] });
+}
+
+async function measure(
+  connection: NatsConnection,
+  share: number,
+): Promise<Omit<Run, "firstReplyMs" | "versionMs">> {
+  const count = Math.round(SEQUENTIAL * share);
+  const pipelined = Math.round(PIPELINED * share);
+  return {
+    raw: summarize(await sequential(connection, "raw.echo", SMALL, count)),
+    js: summarize(await sequential(connection, "bench.js", SMALL, count)),
+    wasm: summarize(await sequential(connection, "bench.wasm", SMALL, count)),
+    rawPerSecond: await throughput(connection, "raw.echo", pipelined),
+    jsPerSecond: await throughput(connection, "bench.js", pipelined),
+    rawLargeMs: summarize(await sequential(connection, "raw.echo", LARGE, 30)).p50 / 1000,
+    jsLargeMs: summarize(await sequential(connection, "bench.js", LARGE, 30)).p50 / 1000,
+  };
+}
+
+/** Round trip times in µs of requests sent one at a time. */
+async function sequential(
+  connection: NatsConnection,
+  subject: string,
+  payload: Uint8Array,
+  count: number,
+): Promise<number[]> {
+  const times: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const start = performance.now();
+    await connection.request(subject, payload, { timeout: 10_000 });
+    times.push((performance.now() - start) * 1000);
+  }
+  return times;
+}
+
+/** Requests per second with 64 in flight. */
+async function throughput(connection: NatsConnection, subject: string, count: number): Promise<number> {
+  let left = count;
+  const start = performance.now();
+  const worker = async (): Promise<void> => {
+    while (left-- > 0) await connection.request(subject, SMALL, { timeout: 10_000 });
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+  return (count * 1000) / (performance.now() - start);
+}
+
+async function measureStarts(it: TestNode, run: number): Promise<Pick<Run, "firstReplyMs" | "versionMs">> {
+  const name = `first${run}`;
+  const location = await it.upload(name, "(subject, payload) => payload");
+  const { nodeId, publicXkey } = it.node;
+  const start = performance.now();
+  const { id } = await it.client.deploy({
+    nodeId,
+    nodeXkey: publicXkey,
+    workloadName: name,
+    workloadType: "v8",
+    location,
+    issuer: it.issuer,
+    publisher: it.publisher,
+    triggerSubjects: [`bench.${name}`],
+  });
+  await it.connection.request(`bench.${name}`, SMALL, { timeout: 10_000 });
+  const firstReplyMs = performance.now() - start;
+  await it.stop(id, name);
+  const versionStart = performance.now();
+  await promisify(execFile)(join(root, "bin", "nex"), ["version"]);
+  return { firstReplyMs, versionMs: performance.now() - versionStart };
+}
+
+function print(results: readonly Run[]): void {
+  const line = (title: string, pick: (run: Run) => number, unit: string, digits = 0): void => {
+    const text = medianAndSpread(results.map(pick), (value) => value.toFixed(digits));
+    console.log(`${title.padEnd(46)} ${text} ${unit}`);
+  };
+  line("raw NATS request/reply, 64 B, p50", (run) => run.raw.p50, "µs");
+  line("raw NATS request/reply, 64 B, p99", (run) => run.raw.p99, "µs");
+  for (const [title, pick] of [
+    ["JavaScript", (run: Run) => run.js],
+    ["WebAssembly", (run: Run) => run.wasm],
+  ] as const) {
+    line(`${title} trigger, 64 B, p50`, (run) => pick(run).p50, "µs");
+    line(`${title} trigger, 64 B, p50 to raw`, (run) => pick(run).p50 / run.raw.p50, "×", 2);
+    line(`${title} trigger, 64 B, p99`, (run) => pick(run).p99, "µs");
+    line(`${title} trigger, 64 B, p99 to raw`, (run) => pick(run).p99 / run.raw.p99, "×", 2);
+  }
+  line(`raw throughput, ${IN_FLIGHT} in flight`, (run) => run.rawPerSecond, "/s");
+  line(`JavaScript throughput, ${IN_FLIGHT} in flight`, (run) => run.jsPerSecond, "/s");
+  line("JavaScript throughput to raw", (run) => run.jsPerSecond / run.rawPerSecond, "×", 2);
+  line("raw NATS request/reply, 1 MiB, p50", (run) => run.rawLargeMs, "ms", 2);
+  line("JavaScript trigger, 1 MiB, p50", (run) => run.jsLargeMs, "ms", 2);
+  line("JavaScript trigger, 1 MiB, over raw", (run) => run.jsLargeMs - run.rawLargeMs, "ms", 2);
+  line("deploy (warm pool) to first reply", (run) => run.firstReplyMs, "ms");
+  line("nex version", (run) => run.versionMs, "ms");
+}

@@ -1,0 +1,166 @@
+// `nex node up` as a process of its own: what its sudden end leaves, and what the sudden end of an agent does.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { connect } from "@nats-io/transport-node";
+import { collectEvents } from "../support/collect-events.ts";
+import { runNex, startNex } from "../support/run-nex.ts";
+import type { RunningNex } from "../support/run-nex.ts";
+import { until } from "../support/until.ts";
+
+const linuxOnly = process.platform === "linux" ? {} : { skip: "looks at processes through /proc" };
+const examples = join(import.meta.dirname, "..", "..", "examples");
+
+interface Up extends AsyncDisposable {
+  readonly nex: RunningNex;
+  readonly url: string;
+  readonly directory: string;
+  /** Arguments that start another node with the same configuration. */
+  readonly argv: readonly string[];
+}
+
+async function nodeUp(): Promise<Up> {
+  const directory = await mkdtemp(join(tmpdir(), "nex-e2e-up-"));
+  const config = join(directory, "config.json");
+  await writeFile(config, JSON.stringify({ no_sandbox: true, pid_filepath: join(directory, "nex.pid") }));
+  const argv = ["node", "up", `--config=${config}`, "--embedded-nats", "--nats-port=-1"];
+  const nex = await startNex(argv, { env: { TMPDIR: directory } });
+  const [, url = ""] = await nex.waitForLine(/Established node NATS connection.*(?:servers=)(\S+)/);
+  await nex.waitForLine(/NATS execution engine awaiting commands/);
+  return {
+    nex,
+    url: url.startsWith("nats://") ? url : `nats://${url}`,
+    directory,
+    argv,
+    [Symbol.asyncDispose]: async () => {
+      await nex[Symbol.asyncDispose]();
+      await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+test(
+  "kill -9 of the node leaves no agent, workload or nats-server a second later, and the next node up works at once",
+  linuxOnly,
+  async () => {
+    await using up = await nodeUp();
+    const deployed = await runNex([
+      "-s",
+      up.url,
+      "devrun",
+      join(examples, "js/echofunction/echo.js"),
+      "--trigger_subject=e2e.echo",
+    ]);
+    assert.equal(deployed.code, 0, deployed.stderr);
+    const family = descendants(up.nex.pid);
+    assert.ok(
+      family.some(({ command }) => command.includes("agent.js")),
+      "an agent runs",
+    );
+    assert.ok(
+      family.some(({ command }) => command.includes("nats-server")),
+      "the server runs",
+    );
+    up.nex.signal("SIGKILL");
+    await until(() => family.every(({ pid, command }) => commandLine(pid) !== command), {
+      timeoutMs: 1000,
+      message: `still running: ${family.map(({ pid }) => commandLine(pid)).join("; ")}`,
+    });
+    await using again = await startNex(up.argv, { env: { TMPDIR: up.directory } });
+    await again.waitForLine(/NATS execution engine awaiting commands/);
+    again.signal("SIGTERM");
+    assert.equal((await again.exit).code, 0);
+  },
+);
+
+test(
+  "kill -9 of an agent is seen at once: its workload is reported as ended and the pool is refilled",
+  linuxOnly,
+  async () => {
+    await using up = await nodeUp();
+    const connection = await connect({ servers: up.url });
+    try {
+      const events = await collectEvents(connection);
+      const order = [
+        "-s",
+        up.url,
+        "devrun",
+        join(examples, "js/echofunction/echo.js"),
+        "--trigger_subject=e2e.killed",
+      ];
+      const first = await runNex(order);
+      const [, id = ""] = /with ID: (\S+)/.exec(first.stdout) ?? [];
+      const agent = descendants(up.nex.pid).find(
+        ({ pid }) =>
+          environmentOf(pid).includes(`NEX_WORKLOADID=${id}`) &&
+          commandLine(pid).startsWith(process.execPath),
+      );
+      assert.ok(agent !== undefined, "the workload's agent is there");
+      process.kill(agent.pid, "SIGKILL");
+      const ended = await until(() =>
+        events.find(({ type, source }) => type === "workload_undeployed" && source.endsWith(id)),
+      );
+      assert.equal(ended?.data["code"], -1);
+      const info = await runNex(["-s", up.url, "node", "ls", "--json"]);
+      assert.match(info.stdout, /"workloads": ?0|"running_machines": ?0/);
+      const second = await runNex(order);
+      assert.equal(second.code, 0, second.stderr);
+      assert.equal((await connection.request("e2e.killed", "again")).string(), "again");
+    } finally {
+      await connection.close();
+    }
+  },
+);
+
+test("a second node with the same pid file is refused while the first one runs", async () => {
+  await using up = await nodeUp();
+  const second = await runNex(up.argv, { env: { TMPDIR: up.directory } });
+  assert.equal(second.code, 1);
+  assert.match(second.stderr, /node process already running; pid: \d+/);
+});
+
+test("node up without a reachable server says so and offers the embedded one", async () => {
+  const result = await runNex(["node", "up", "--no-sandbox", "-s", "nats://127.0.0.1:1"]);
+  assert.equal(result.code, 1);
+  assert.match(result.stderr, /127\.0\.0\.1:1/);
+  assert.match(result.stderr, /--embedded-nats/);
+});
+
+interface Process {
+  readonly pid: number;
+  readonly command: string;
+}
+
+function descendants(of: number): Process[] {
+  const all = readdirSync("/proc").flatMap((name) => {
+    const parent = /^\d+$/.test(name) ? parentOf(Number(name)) : undefined;
+    return parent === undefined ? [] : [{ pid: Number(name), parent }];
+  });
+  const below = (pid: number): number[] =>
+    all.filter(({ parent }) => parent === pid).flatMap((child) => [child.pid, ...below(child.pid)]);
+  return below(of).map((pid) => ({ pid, command: commandLine(pid) }));
+}
+
+function parentOf(pid: number): number | undefined {
+  const match = /\) \S (\d+)/.exec(read(`/proc/${pid}/stat`));
+  return match === null ? undefined : Number(match[1]);
+}
+
+function commandLine(pid: number): string {
+  return read(`/proc/${pid}/cmdline`).replaceAll("\0", " ");
+}
+
+function environmentOf(pid: number): string[] {
+  return read(`/proc/${pid}/environ`).split("\0");
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
