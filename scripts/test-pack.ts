@@ -64,6 +64,7 @@ async function deployAndCall(nex: string, cwd: string): Promise<void> {
     env: { ...environment, ...cache },
     stdio: ["ignore", "ignore", "pipe"],
   });
+  const exited = once(node, "exit");
   try {
     const url = await serverUrl(node.stderr);
     const flags = ["-s", url];
@@ -75,7 +76,6 @@ async function deployAndCall(nex: string, cwd: string): Promise<void> {
     const replied = await run(nex, [...flags, "req", "pack.echo", "heya"], { cwd, env: environment });
     expect(replied.stdout, /heya/);
   } finally {
-    const exited = once(node, "exit");
     node.kill("SIGTERM");
     await exited;
   }
@@ -89,15 +89,17 @@ async function natsServer(): Promise<string> {
   return path;
 }
 
+/** The URL of the node's server, once the node awaits commands. Keeps reading, so that the node can keep writing. */
 async function serverUrl(output: NodeJS.ReadableStream): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
   let text = "";
-  let url: string | undefined;
-  for await (const chunk of output) {
-    text += String(chunk);
-    url ??= /servers=(\S+)/.exec(text)?.[1];
-    if (url !== undefined && text.includes("awaiting commands")) return url;
-  }
-  throw new Error(`The node ended:\n${text}`);
+  output.on("data", (chunk: Buffer) => {
+    text += chunk.toString();
+    const url = /servers=(\S+)/.exec(text)?.[1];
+    if (url !== undefined && text.includes("awaiting commands")) resolve(url);
+  });
+  output.on("end", () => reject(new Error(`The node ended:\n${text}`)));
+  return promise;
 }
 
 function expect(text: string, pattern: RegExp): void {
