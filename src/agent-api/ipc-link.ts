@@ -5,7 +5,7 @@
  * I1 the other side may be hostile: a malformed frame is skipped, one that cannot be delimited ends the link; what
  *    it makes us keep is bounded by `maxMessageBytes`, `maxQueuedBytes` and `maxConcurrent`
  * I2 nothing of the stream reaches the event loop as an exception: once it fails the link is `lost`, with the reason
- * I3 a message costs one write and no promise beyond those the caller and the handler make
+ * I3 the messages of one turn cost one write, and no promise beyond those the caller and the handler make
  */
 import type { Duplex } from "node:stream";
 import { NexError, errorText } from "../lib/errors.ts";

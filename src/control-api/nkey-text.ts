@@ -1,6 +1,7 @@
 /*
  * The text format of NATS keys: base32 without padding over prefix, 32 key bytes and a little-endian CRC-16/XMODEM.
  */
+import { BASE32, encodeBase32 } from "../lib/base32.ts";
 
 /** What a key is for. `curve` keys (xkeys) seal, all others sign. */
 export type KeyKind = "account" | "cluster" | "curve" | "operator" | "server" | "user";
@@ -14,13 +15,16 @@ export interface NkeyParts {
 
 /** The public key as 56 characters. */
 export function encodePublicKey({ kind, bytes }: NkeyParts): string {
-  return encodeBase32(withChecksum(Uint8Array.from([PREFIXES[kind], ...bytes])));
+  return encodeBase32(withChecksum(Uint8Array.from([PREFIXES[kind], ...bytes])), BASE32);
 }
 
 /** The seed as 58 characters. */
 export function encodeSeed({ kind, bytes }: NkeyParts): string {
   const prefix = PREFIXES[kind];
-  return encodeBase32(withChecksum(Uint8Array.from([SEED | (prefix >> 5), (prefix & 31) << 3, ...bytes])));
+  return encodeBase32(
+    withChecksum(Uint8Array.from([SEED | (prefix >> 5), (prefix & 31) << 3, ...bytes])),
+    BASE32,
+  );
 }
 
 /** Reads a public key; undefined when it is none. */
@@ -47,22 +51,6 @@ export function seedHint(text: string, otherwise: string): string {
     : `This is a public key, not a seed. ${otherwise}`;
 }
 
-/** RFC 4648 base32 without padding. */
-export function encodeBase32(bytes: Uint8Array): string {
-  let text = "";
-  let bits = 0;
-  let value = 0;
-  for (const byte of bytes) {
-    value = ((value << 8) | byte) & 0xfff;
-    bits += 8;
-    while (bits >= 5) {
-      bits -= 5;
-      text += ALPHABET.charAt((value >> bits) & 31);
-    }
-  }
-  return bits > 0 ? text + ALPHABET.charAt((value << (5 - bits)) & 31) : text;
-}
-
 const PREFIXES: Readonly<Record<KeyKind, number>> = {
   account: 0x00,
   cluster: 0x10,
@@ -73,14 +61,13 @@ const PREFIXES: Readonly<Record<KeyKind, number>> = {
 };
 const KINDS = new Map(Object.entries(PREFIXES).map(([kind, prefix]) => [prefix, kind as KeyKind]));
 const SEED = 0x90;
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 function decodeBase32(text: string): Uint8Array | undefined {
   const bytes: number[] = [];
   let bits = 0;
   let value = 0;
   for (const char of text) {
-    const index = ALPHABET.indexOf(char);
+    const index = BASE32.indexOf(char);
     if (index === -1) return undefined;
     value = ((value << 5) | index) & 0xfff;
     bits += 5;

@@ -5,7 +5,7 @@ import type { WorkloadClaims } from "./claims.ts";
 import { decodeGoBase64 } from "./go-base64.ts";
 import { decodeJson, goJson, readWire, wireObject } from "./json.ts";
 import { verifySignature, type SigningKey } from "./keys.ts";
-import { encodeBase32 } from "./nkey-text.ts";
+import { BASE32, encodeBase32 } from "../lib/base32.ts";
 
 /** What goes into a token. `custom` is the `nats` object, its keys in order. */
 export interface TokenContent {
@@ -19,7 +19,7 @@ export interface TokenContent {
 /** A signed token, byte for byte as Go's jwt library makes it. */
 export function encodeToken({ issuer, subject, issuedAt, custom }: TokenContent): string {
   const standard = { iat: issuedAt, iss: issuer.publicKey, sub: subject };
-  const id = encodeBase32(createHash("sha512-256").update(goJson(standard)).digest());
+  const id = encodeBase32(createHash("sha512-256").update(goJson(standard)).digest(), BASE32);
   const payload = base64url(goJson({ jti: id, ...standard, nats: custom }));
   const signed = `${base64url('{"typ":"JWT","alg":"ed25519-nkey"}')}.${payload}`;
   return `${signed}.${Buffer.from(issuer.sign(Buffer.from(signed))).toString("base64url")}`;

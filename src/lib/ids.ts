@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { BASE32_HEX, encodeBase32 } from "./base32.ts";
 
-const ALPHABET = "0123456789abcdefghijklmnopqrstuv";
 const machineId = createHash("sha256").update(hostname()).digest().subarray(0, 3);
 let counter = randomBytes(3).readUIntBE(0, 3);
 
@@ -16,20 +16,5 @@ export function createWorkloadId(now: Date = new Date()): string {
   bytes.writeUInt16BE(process.pid & 0xffff, 7);
   counter = (counter + 1) & 0xffffff;
   bytes.writeUIntBE(counter, 9, 3);
-  return encodeBase32Hex(bytes);
-}
-
-function encodeBase32Hex(bytes: Uint8Array): string {
-  let text = "";
-  let bits = 0;
-  let value = 0;
-  for (const byte of bytes) {
-    value = ((value << 8) | byte) & 0xfff;
-    bits += 8;
-    while (bits >= 5) {
-      bits -= 5;
-      text += ALPHABET.charAt((value >> bits) & 31);
-    }
-  }
-  return bits > 0 ? text + ALPHABET.charAt((value << (5 - bits)) & 31) : text;
+  return encodeBase32(bytes, BASE32_HEX);
 }
