@@ -13,6 +13,14 @@ export interface Guest {
    * throws is a reply.
    */
   invoke(subject: string, payload: Uint8Array): Promise<GuestReply>;
+  /**
+   * The same on the calling thread, which spares waking up another one: most of what a quick call costs. A promise
+   * when the function is asynchronous. Throws errors of the engine. Undefined when the function may call the host,
+   * which has to answer meanwhile.
+   */
+  readonly invokeHere:
+    | ((subject: string, payload: Uint8Array) => GuestReply | Promise<GuestReply>)
+    | undefined;
   /** Called after the reply is on its way: the time to get ready for the next invocation. */
   prepare(): void;
   /** Ends the host call in flight with an error and refuses further ones. */
@@ -33,6 +41,7 @@ export type StartGuest = (isolate: Isolate) => Promise<Guest>;
 /** A reference into the host, as code inside the isolate sees it. Never handed to the function. */
 export interface HostReference {
   applyIgnored(receiver: undefined, values: readonly unknown[], options: object): void;
+  applySync(receiver: undefined, values: readonly unknown[], options: object): unknown;
   applySyncPromise(receiver: undefined, values: readonly unknown[], options: object): unknown;
 }
 

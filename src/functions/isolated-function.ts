@@ -12,13 +12,18 @@
  *    loop later, and at most {@link GRACE_MS} after the deadline
  * I2 the engine's timeout counts only running time and pauses in host calls, hence the deadline of our own
  * I3 there is never more than one live isolate
+ * I4 a function that cannot call the host runs on the main thread when nothing else is under way; a thread of its own
+ *    (`watchdog.ts`) ends the process if that goes wrong, as the main thread cannot. Calls that go on after their
+ *    first turn, and all that arrive meanwhile, go the way above
  */
 import { errorText } from "../lib/errors.ts";
 import type { FunctionSpec, InvocationOutcome, LoadedFunction } from "./function.ts";
-import type { Guest, StartGuest } from "./guest.ts";
+import type { Guest, GuestReply, StartGuest } from "./guest.ts";
 import type { Isolate, IsolateEngine } from "./isolate-engine.ts";
 import { startMemoryWatch } from "./memory-watch.ts";
 import type { MemoryWatch } from "./memory-watch.ts";
+import { startWatchdog } from "./watchdog.ts";
+import type { Watchdog } from "./watchdog.ts";
 import { failureOf, outcomeOf, STOPPED } from "./run-end.ts";
 import type { Failure, RunBounds, RunEnd } from "./run-end.ts";
 
@@ -67,6 +72,7 @@ class IsolatedFunction implements LoadedFunction {
   #isolate: Isolate | undefined;
   #guest: Guest | undefined;
   #watch: MemoryWatch | undefined;
+  #watchdog: Watchdog | undefined;
   #working: Promise<void> | undefined;
   /** Ends the present run from outside of it. */
   #endRun: ((end: RunEnd) => void) | undefined;
@@ -86,9 +92,18 @@ class IsolatedFunction implements LoadedFunction {
     this.#watch = startMemoryWatch(heapMiB + outsideHeapMiB + SLACK_MIB, (grownMiB) =>
       this.#endRun?.({ kind: "memory", reason: `memory of the process grew by ${grownMiB} MiB` }),
     );
+    if (this.#guest.invokeHere === undefined) return;
+    this.#watchdog = startWatchdog({
+      runMs: this.#bounds.limits.timeoutMs + GRACE_MS,
+      growthMiB: heapMiB + outsideHeapMiB + SLACK_MIB,
+    });
   }
 
   invoke(subject: string, payload: Uint8Array): Promise<InvocationOutcome> {
+    const guest = this.#guest;
+    if (this.#working === undefined && this.#over === undefined && guest?.invokeHere !== undefined) {
+      return this.#serveHere(guest, subject, payload);
+    }
     const { promise, resolve } = Promise.withResolvers<InvocationOutcome>();
     this.#waiting.push({ subject, payload, resolve });
     this.#working ??= this.#work();
@@ -101,9 +116,39 @@ class IsolatedFunction implements LoadedFunction {
     this.#endRun?.({ kind: "stopped" });
     await this.#working;
     this.#watch?.stop();
+    this.#watchdog?.stop();
     this.#guest?.release();
     this.#guest = undefined;
     this.#isolate = undefined;
+  }
+
+  /** Runs on this thread (I4) if the function allows it, and starts to run it elsewhere if not. */
+  #begin(guest: Guest, subject: string, payload: Uint8Array): RunEnd | Promise<GuestReply> {
+    if (guest.invokeHere === undefined) return guest.invoke(subject, payload);
+    this.#watchdog?.enter();
+    try {
+      const reply = guest.invokeHere(subject, payload);
+      return reply instanceof Promise ? reply : { kind: "replied", reply };
+    } catch (error) {
+      return { kind: "threw", error };
+    } finally {
+      this.#watchdog?.leave();
+    }
+  }
+
+  #serveHere(guest: Guest, subject: string, payload: Uint8Array): Promise<InvocationOutcome> {
+    const startedAt = performance.now();
+    const begun = this.#begin(guest, subject, payload);
+    if (begun instanceof Promise) {
+      const { promise, resolve } = Promise.withResolvers<InvocationOutcome>();
+      this.#working = this.#serve(guest, { subject, payload, resolve }, begun).then(() => this.#work());
+      return promise;
+    }
+    const end = this.#explain(begun);
+    const outcome = outcomeOf(end, this.#bounds, Math.round((performance.now() - startedAt) * 1e6));
+    if (end.kind === "replied") this.#prepare(guest);
+    else this.#working = this.#afterwards(guest, end, Promise.resolve()).then(() => this.#work());
+    return Promise.resolve(outcome);
   }
 
   async #work(): Promise<void> {
@@ -115,14 +160,19 @@ class IsolatedFunction implements LoadedFunction {
     this.#working = undefined;
   }
 
-  async #serve(guest: Guest, { subject, payload, resolve }: Invocation): Promise<void> {
+  async #serve(guest: Guest, invocation: Invocation, begun?: Promise<GuestReply>): Promise<void> {
+    const { subject, payload, resolve } = invocation;
     const { promise, resolve: endRun } = Promise.withResolvers<RunEnd>();
     const startedAt = performance.now();
     const deadline = setTimeout(endRun, this.#bounds.limits.timeoutMs, DEADLINE);
     this.#endRun = endRun;
     this.#watch?.enter();
-    const run = guest.invoke(subject, payload).then(
-      (reply) => endRun({ kind: "replied", reply }),
+    const beginning = begun ?? this.#begin(guest, subject, payload);
+    if (!(beginning instanceof Promise)) endRun(beginning);
+    const run = Promise.resolve(beginning).then(
+      (reply) => {
+        if (beginning instanceof Promise) endRun({ kind: "replied", reply: reply as GuestReply });
+      },
       (error: unknown) => endRun({ kind: "threw", error }),
     );
     const end = this.#explain(await promise);
@@ -130,6 +180,11 @@ class IsolatedFunction implements LoadedFunction {
     this.#watch?.leave();
     this.#endRun = undefined;
     resolve(outcomeOf(end, this.#bounds, Math.round((performance.now() - startedAt) * 1e6)));
+    await this.#afterwards(guest, end, run);
+  }
+
+  /** Makes ready for the next invocation, or gives up. */
+  async #afterwards(guest: Guest, end: RunEnd, run: Promise<void>): Promise<void> {
     switch (end.kind) {
       case "replied":
         return this.#prepare(guest);

@@ -18,6 +18,8 @@ export interface GuestHost {
   readonly call: HostReference;
   readonly environment: readonly (readonly [name: string, value: string])[];
   readonly fileName: string;
+  /** Whether the function may call host services: not when it runs on a thread that could not answer. */
+  readonly callsHost: boolean;
 }
 
 /** What the host gets back. */
@@ -37,6 +39,8 @@ export function guestContext(parts: GuestParts, host: GuestHost): GuestEntry {
   const output = parts.createConsole(parts.inspect, (batch) => log.applyIgnored(undefined, [batch], options));
   const hostServices = parts.createHostServices((service, method, target, body) => {
     output.flush();
+    if (!host.callsHost)
+      throw new TypeError("host services are for functions whose source says hostServices");
     return call.applySyncPromise(undefined, [service, method, target, body], options);
   });
   const env: Record<string, string> = Object.create(null) as Record<string, string>;
@@ -53,11 +57,11 @@ export function guestContext(parts: GuestParts, host: GuestHost): GuestEntry {
     delete root[name];
 
   const { begin, flush } = output;
-  const { bind, invoke } = parts.createRunner({
+  const runner = parts.createRunner({
     inspect: parts.inspect,
     begin,
     flush,
     fileName: host.fileName,
   });
-  return { bind, invoke, flush };
+  return { ...runner, flush };
 }

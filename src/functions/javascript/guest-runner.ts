@@ -12,6 +12,9 @@ export interface GuestRunner {
   readonly bind: (source: string) => RunnerReply;
   /** Calls the function. */
   readonly invoke: (subject: string, payload: Uint8Array) => RunnerReply | Promise<RunnerReply>;
+  /** Calls the function; answers true when its result is still to come, from {@link takePending}. */
+  readonly begin: (subject: string, payload: Uint8Array) => RunnerReply | true;
+  readonly takePending: () => Promise<RunnerReply> | undefined;
 }
 
 /** What the runner needs. */
@@ -120,6 +123,21 @@ export function guestRunner({ inspect, begin, flush, fileName }: GuestRunnerPart
   const isThenable = (value: unknown): boolean =>
     typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 
+  const invoke = (subject: string, payload: Uint8Array): RunnerReply | Promise<RunnerReply> => {
+    if (target === undefined) return ["not-a-function", "the script has not been run"];
+    begin();
+    try {
+      const value: unknown = apply(target, root, [subject, payload]);
+      return isThenable(value) ? awaited(value) : reply(value);
+    } catch (error) {
+      return ["exception", messageOf(error)];
+    } finally {
+      flush();
+    }
+  };
+  const { prototype: promises } = Promise;
+  let pending: Promise<RunnerReply> | undefined;
+
   return {
     bind(source) {
       begin();
@@ -136,17 +154,17 @@ export function guestRunner({ inspect, begin, flush, fileName }: GuestRunnerPart
         flush();
       }
     },
-    invoke(subject, payload) {
-      if (target === undefined) return ["not-a-function", "the script has not been run"];
-      begin();
-      try {
-        const value: unknown = apply(target, root, [subject, payload]);
-        return isThenable(value) ? awaited(value) : reply(value);
-      } catch (error) {
-        return ["exception", messageOf(error)];
-      } finally {
-        flush();
-      }
+    invoke,
+    begin(subject, payload) {
+      const result = invoke(subject, payload);
+      if (typeof result !== "object" || getPrototypeOf(result) !== promises) return result as RunnerReply;
+      pending = result as Promise<RunnerReply>;
+      return true;
+    },
+    takePending() {
+      const taken = pending;
+      pending = undefined;
+      return taken;
     },
   };
 }

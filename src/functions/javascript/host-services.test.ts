@@ -163,3 +163,11 @@ test("hostServices passes a mebibyte both ways", async () => {
     "(subject, payload) => { hostServices.kv.set('big', new Uint8Array(1048576).fill(7)); return hostServices.kv.get('big').length }";
   assert.equal(await answer(source, { hostServices: memoryHostServices() }), "1048576");
 });
+
+test("hostServices refuses a function whose source hides that it calls them, and says so", async () => {
+  const hostServices = memoryHostServices();
+  const source =
+    "() => { try { globalThis['host' + 'Services'].kv.get('x') } catch (error) { return String(error) } }";
+  assert.match(await answer(source, { hostServices }), /for functions whose source says hostServices/);
+  assert.deepEqual(hostServices.calls, []);
+});

@@ -18,7 +18,10 @@ return (${String(guestContext)})({
   createConsole: ${String(guestConsole)},
   createHostServices: ${String(guestHostServices)},
   createRunner: ${String(guestRunner)},
-}, { log: $0, call: $1, environment: $2, fileName: $3 });`;
+}, { log: $0, call: $1, environment: $2, fileName: $3, callsHost: $4 });`;
+
+/** Names through which a function reaches the host; computed ones do not count and are refused. */
+const CALLS_HOST = /\b(?:hostServices|fetch)\b/;
 
 const LEVELS: ReadonlySet<string> = new Set<FunctionLogLevel>(["debug", "info", "warn", "error"]);
 const encoder = new TextEncoder();
@@ -45,14 +48,17 @@ export async function startJavaScriptGuest(
     return new engine.ExternalCopy(reply).copyInto({ release: true, transferIn: true });
   });
   const fileName = fileNameOf(spec.name);
+  const callsHost = CALLS_HOST.test(source);
   const environment = new engine.ExternalCopy(Object.entries(spec.environment));
   const entry = await context.evalClosure(
     GUEST_SOURCE,
-    [log, call, environment.copyInto({ release: true }), fileName],
+    [log, call, environment.copyInto({ release: true }), fileName, callsHost],
     { filename: "nex:guest", result: { reference: true } },
   );
   const bind = await entry.get("bind", { reference: true });
   const invoke = await entry.get("invoke", { reference: true });
+  const begin = await entry.get("begin", { reference: true });
+  const takePending = await entry.get("takePending", { reference: true });
   const flush = await entry.get("flush", { reference: true });
   entry.release();
 
@@ -61,8 +67,25 @@ export async function startJavaScriptGuest(
     result: { copy: true, promise: true },
     timeout: spec.limits.timeoutMs,
   } as const;
+  const runHere = {
+    arguments: { copy: true },
+    result: { copy: true },
+    timeout: spec.limits.timeoutMs,
+  } as const;
+  const rest = { result: { copy: true, promise: true } } as const;
   let bound = false;
+  const invokeHere = (subject: string, payload: Uint8Array): GuestReply | Promise<GuestReply> => {
+    if (!bound) {
+      const failed = bind.applySync(undefined, [source], runHere) as RunnerReply;
+      if (failed !== undefined) return readReply(failed);
+      bound = true;
+    }
+    const reply = begin.applySync(undefined, [subject, ownBytes(payload)], runHere) as RunnerReply | true;
+    if (reply !== true) return readReply(reply);
+    return (takePending.applySync(undefined, [], rest) as Promise<RunnerReply>).then(readReply);
+  };
   return {
+    invokeHere: callsHost ? undefined : invokeHere,
     async invoke(subject, payload) {
       if (!bound) {
         const failed = (await bind.apply(undefined, [source], run)) as RunnerReply;
@@ -77,7 +100,8 @@ export async function startJavaScriptGuest(
       await flush.apply(undefined, []);
     },
     release: () => {
-      for (const reference of [bind, invoke, flush, log, call, context]) reference.release();
+      for (const reference of [bind, invoke, begin, takePending, flush, log, call, context])
+        reference.release();
     },
   };
 }

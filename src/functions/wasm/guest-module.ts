@@ -69,7 +69,7 @@ export function guestModule(createWasi: (host: WasiHost) => Wasi, host: ModuleHo
   let pool = new Uint8Array(0);
   let poolAt = 0;
   const refill = (): void => {
-    pool = host.random.applySyncPromise(undefined, [RANDOM_POOL], options) as Uint8Array<ArrayBuffer>;
+    pool = host.random.applySync(undefined, [RANDOM_POOL], options) as Uint8Array<ArrayBuffer>;
     poolAt = 0;
   };
   const fillRandom = (target: Uint8Array): void => {

@@ -68,15 +68,29 @@ export async function startWasmGuest(options: {
 
   const run = { arguments: { copy: true }, result: { copy: true }, timeout: spec.limits.timeoutMs } as const;
   const ahead = { timeout: spec.limits.timeoutMs };
+  const invokeHere = (subject: string, payload: Uint8Array): GuestReply =>
+    readReply(invoke.applySync(undefined, [subject, ownBytes(payload)], run));
+  let preparing: NodeJS.Immediate | undefined;
+  const prepareHere = (): void => {
+    preparing = undefined;
+    try {
+      prepare.applySync(undefined, [], ahead);
+    } catch {
+      // The next invocation finds out what is wrong, and answers with it.
+    }
+  };
   const guest: Guest = {
-    invoke: async (subject, payload) =>
-      readReply(await invoke.apply(undefined, [subject, ownBytes(payload)], run)),
-    prepare: () => prepare.applyIgnored(undefined, [], ahead),
+    invoke: async (subject, payload) => invokeHere(subject, payload),
+    invokeHere,
+    prepare: () => {
+      preparing ??= setImmediate(prepareHere);
+    },
     abort: () => {},
     settle: async () => {
       await flush.apply(undefined, []);
     },
     release: () => {
+      clearImmediate(preparing);
       for (const reference of [invoke, prepare, flush, writeError, random, context]) reference.release();
     },
   };

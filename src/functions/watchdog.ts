@@ -1,0 +1,92 @@
+/**
+ * Ends the process when a run on the main thread gets out of hand: the main thread cannot look after itself then.
+ *
+ * A thread of its own looks every 20 ms whether the run it saw last is still the same, by a counter that is odd while
+ * something runs, and what the process has grown by. It kills, because nothing less is certain to work; the reason
+ * goes to stderr first. While nothing has run for a second it sleeps until it is woken.
+ */
+import { Worker } from "node:worker_threads";
+
+/** What makes the watchdog end the process. */
+export interface WatchdogLimits {
+  /** Longest run, in milliseconds. */
+  readonly runMs: number;
+  /** Growth of the process since the start of the watchdog, in MiB. */
+  readonly growthMiB: number;
+}
+
+export interface Watchdog {
+  /** A run starts. */
+  enter(): void;
+  /** The run is over. */
+  leave(): void;
+  stop(): void;
+}
+
+/** Places in the memory that both threads share. */
+const COUNT = 0;
+const ASLEEP = 1;
+const CELLS = 2;
+
+export function startWatchdog(limits: WatchdogLimits): Watchdog {
+  const cells = new Int32Array(new SharedArrayBuffer(CELLS * Int32Array.BYTES_PER_ELEMENT));
+  const worker = new Worker(`(${String(watch)})(require);`, {
+    eval: true,
+    workerData: { cells, ...limits },
+    resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 },
+  });
+  worker.unref();
+  // Without its thread there is no watchdog, and so no safe way to run anything.
+  worker.on("error", (error) => {
+    throw error;
+  });
+  return {
+    enter: () => {
+      Atomics.add(cells, COUNT, 1);
+      if (Atomics.load(cells, ASLEEP) === 1) {
+        Atomics.store(cells, ASLEEP, 0);
+        Atomics.notify(cells, ASLEEP);
+      }
+    },
+    leave: () => {
+      Atomics.add(cells, COUNT, 1);
+    },
+    stop: () => void worker.terminate(),
+  };
+}
+
+/** Runs in the thread, from its own source text: refers to nothing outside its body. */
+function watch(load: NodeJS.Require): void {
+  const { workerData } = load("node:worker_threads") as {
+    readonly workerData: WatchdogLimits & { readonly cells: Int32Array };
+  };
+  const { writeSync } = load("node:fs") as { writeSync(descriptor: number, text: string): void };
+  const { cells, runMs, growthMiB } = workerData;
+  const [count, asleep, intervalMs, idleTicks] = [0, 1, 20, 50];
+  const base = process.memoryUsage.rss();
+  const die = (reason: string): never => {
+    writeSync(2, `nex-agent: ${reason}\n`);
+    process.kill(process.pid, "SIGKILL");
+    for (;;);
+  };
+  let seen = 0;
+  let seenAt = 0;
+  let idle = 0;
+  for (;;) {
+    if (idle > idleTicks) {
+      Atomics.store(cells, asleep, 1);
+      Atomics.wait(cells, asleep, 1);
+      idle = 0;
+    } else Atomics.wait(cells, asleep, 0, intervalMs);
+    const now = Atomics.load(cells, count);
+    const running = now % 2 !== 0;
+    idle = running || now !== seen ? 0 : idle + 1;
+    if (now !== seen) seenAt = performance.now();
+    seen = now;
+    if (!running) continue;
+    if (performance.now() - seenAt > runMs) die("execution does not stop after its time limit");
+    const grownMiB = (process.memoryUsage.rss() - base) / 1024 / 1024;
+    if (grownMiB > growthMiB)
+      die(`execution exceeded its memory limit: the process grew by ${Math.round(grownMiB)} MiB`);
+  }
+}
