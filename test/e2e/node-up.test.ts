@@ -122,6 +122,22 @@ test("a second node with the same pid file is refused while the first one runs",
   assert.match(second.stderr, /node process already running; pid: \d+/);
 });
 
+test("the guide's simple.json starts a node, and without --no-sandbox says what this version lacks", async () => {
+  await using up = await nodeUp();
+  const config = join(examples, "nodeconfigs", "simple.json");
+  const argv = ["-s", up.url, "node", "up", `--config=${config}`];
+  const env = { TMPDIR: await mkdtemp(join(up.directory, "tmp-")) };
+  const sandboxed = await runNex(argv, { env });
+  assert.equal(sandboxed.code, 1);
+  assert.match(sandboxed.stderr, /--no-sandbox/);
+  await using node = await startNex([...argv, "--no-sandbox"], { env });
+  await node.waitForLine(/NATS execution engine awaiting commands/);
+  const listed = await runNex(["-s", up.url, "node", "ls", "--json"]);
+  assert.equal((JSON.parse(listed.stdout) as unknown[]).length, 2);
+  node.signal("SIGTERM");
+  assert.equal((await node.exit).code, 0);
+});
+
 test("node up without a reachable server says so and offers the embedded one", async () => {
   const result = await runNex(["node", "up", "--no-sandbox", "-s", "nats://127.0.0.1:1"]);
   assert.equal(result.code, 1);
