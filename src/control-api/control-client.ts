@@ -13,7 +13,12 @@ import { createDeployment, type DeployOrder } from "./deploy-order.ts";
 import { encodeDeployRequest, parseDeployReply, type DeployReply } from "./deploy.ts";
 import { parseEvent, type CloudEvent } from "./events.ts";
 import { parseInfoReply, type InfoReply } from "./info.ts";
-import { parseLameDuckReply, type LameDuckReply } from "./lame-duck.ts";
+import {
+  encodeLameDuckRequest,
+  parseLameDuckReply,
+  type LameDuckReply,
+  type LameDuckRequest,
+} from "./lame-duck.ts";
 import { parseWorkloadLog, type WorkloadLog } from "./logs.ts";
 import { parsePingReply, type PingReply } from "./ping.ts";
 import { requestError, type Attempt } from "./request-error.ts";
@@ -85,8 +90,8 @@ export interface ControlClient {
   deploy(order: DeployOrder): Promise<DeployReply>;
   /** Signs and sends; a second after the deploy, if this client made it, and once more when the node takes the token for a copy. */
   stop(order: StopOrder): Promise<StopReply>;
-  /** From now on the node takes no more workloads. */
-  enterLameDuck(nodeId: string): Promise<LameDuckReply>;
+  /** From now on the node takes no more workloads; our nodes can be asked to end when they are idle. */
+  enterLameDuck(nodeId: string, options?: LameDuckRequest): Promise<LameDuckReply>;
   /** Events as they are published. */
   watchEvents(filter?: EventFilter): Promise<Watch<WatchedEvent>>;
   /** Log entries of workloads as they are published. */
@@ -206,9 +211,15 @@ export function createControlClient({
       deployed.delete(order.workloadId);
       return reply;
     },
-    async enterLameDuck(nodeId) {
+    async enterLameDuck(nodeId, options = {}) {
       return call(
-        { action: "put the node in lame duck mode", nodeId, timeoutMs, subject: subjects.lameDuck(nodeId) },
+        {
+          action: "put the node in lame duck mode",
+          nodeId,
+          timeoutMs,
+          subject: subjects.lameDuck(nodeId),
+          payload: encodeLameDuckRequest(options),
+        },
         parseLameDuckReply,
       );
     },

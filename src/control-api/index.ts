@@ -68,7 +68,7 @@ export {
   type EventType,
 } from "./event-types.ts";
 export { goUrlFromText, goUrlToText } from "./go-url.ts";
-export { encodeInfoReply, InfoReply, Machine, Memory, parseInfoReply } from "./info.ts";
+export { encodeInfoReply, InfoReply, LastExit, Machine, Memory, parseInfoReply } from "./info.ts";
 export {
   createSigningKey,
   isPublicKey,
@@ -77,7 +77,14 @@ export {
   type SigningKey,
   type SigningKeyKind,
 } from "./keys.ts";
-export { encodeLameDuckReply, LameDuckReply, parseLameDuckReply } from "./lame-duck.ts";
+export {
+  encodeLameDuckReply,
+  encodeLameDuckRequest,
+  LameDuckReply,
+  LameDuckRequest,
+  parseLameDuckReply,
+  parseLameDuckRequest,
+} from "./lame-duck.ts";
 export { artifactLocation, GoUrl, locationOf, parseLocation, type ArtifactLocation } from "./location.ts";
 export {
   encodeLogEntry,

@@ -2,10 +2,21 @@ import { z } from "zod";
 import { encodeReply, parseReplyData } from "./envelope.ts";
 import { StringList, StringMap, wireInteger, wireObject } from "./json.ts";
 
+/** How an instance of a workload ended. */
+export const LastExit = wireObject({
+  /** Exit code; -1 when it was killed by a signal or its agent was lost. */
+  code: z.number().int(),
+  reason: z.string(),
+  /** RFC 3339. */
+  time: z.string(),
+});
+export type LastExit = z.output<typeof LastExit>;
+
 /** One workload on a node, as INFO lists it. */
 export const Machine = wireObject({
   /** Workload id. */
   id: z.string(),
+  /** From our nodes false while an essential workload waits to be deployed again. */
   healthy: z.boolean(),
   /** Since the agent accepted the deploy; text as made by uptimeText, or `unknown`. */
   uptime: z.string(),
@@ -19,6 +30,14 @@ export const Machine = wireObject({
     type: z.string(),
     /** Hex SHA-256 of the artifact. */
     hash: z.string(),
+    /** Redeployed when it fails. This and what follows only from our nodes. */
+    essential: z.boolean().optional(),
+    /** How many times the node has tried to deploy it again. */
+    restarts: z.number().int().nonnegative().optional(),
+    /** The end that led to the latest restart. */
+    last_exit: LastExit.optional(),
+    /** Functions only. */
+    trigger_subjects: StringList.optional(),
   }),
 });
 export type Machine = z.output<typeof Machine>;

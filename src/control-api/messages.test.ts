@@ -4,7 +4,12 @@ import { encodeAuctionRequest, parseAuctionRequest } from "./auction.ts";
 import { encodeDeployReply, encodeDeployRequest, parseDeployReply, parseDeployRequest } from "./deploy.ts";
 import { ControlRefusedError, encodeFailure, encodeReply, parseReply, RESPONSE_TYPES } from "./envelope.ts";
 import { encodeInfoReply, parseInfoReply } from "./info.ts";
-import { encodeLameDuckReply, parseLameDuckReply } from "./lame-duck.ts";
+import {
+  encodeLameDuckReply,
+  encodeLameDuckRequest,
+  parseLameDuckReply,
+  parseLameDuckRequest,
+} from "./lame-duck.ts";
 import { locationOf } from "./location.ts";
 import { encodeAuctionReply, encodePingReply, parsePingReply } from "./ping.ts";
 import { encodeStopReply, encodeStopRequest, parseStopReply, parseStopRequest } from "./stop.ts";
@@ -190,4 +195,36 @@ test("a refusal may come with data of any kind, and error: null is none", () => 
   assert.equal(parseReply(json({ type: "t", data: {}, error: null })).kind, "success");
   assert.deepEqual(parseReply(json({ error: {} })), { kind: "failure", type: "", error: "unknown error" });
   assert.throws(() => parseDeployReply(json({ type: "t" })), { message: "body is missing" });
+});
+
+test("LAMEDUCK request: empty unless something is asked for, and what is no object asks for nothing", () => {
+  assert.equal(encodeLameDuckRequest({}).length, 0);
+  const request = { exit_when_idle: true, delay_ms: 10_000 };
+  assert.deepEqual({ ...parseLameDuckRequest(encodeLameDuckRequest(request)) }, request);
+  for (const body of ["", "null", "[]", "7", "{", '{"other": 1}']) {
+    assert.deepEqual({ ...parseLameDuckRequest(Buffer.from(body)) }, {});
+  }
+  for (const body of [
+    '{"delay_ms": "10s"}',
+    '{"delay_ms": -1}',
+    '{"delay_ms": 1.5}',
+    '{"exit_when_idle": 1}',
+  ]) {
+    assert.throws(() => parseLameDuckRequest(Buffer.from(body)), { code: "WIRE_INVALID" });
+  }
+});
+
+test("INFO: what our nodes add about a workload is read and written, and may be missing", () => {
+  const workload = { name: "w", runtime: "1s", type: "native", hash: "00" };
+  const added = {
+    essential: true,
+    restarts: 2,
+    last_exit: { code: 3, reason: "Exited", time: "2026-01-02T03:04:05.000Z" },
+    trigger_subjects: ["a", "b.>"],
+  };
+  for (const extra of [{}, added]) {
+    const machine = { id: "i", healthy: true, uptime: "1s", workload: { ...workload, ...extra } };
+    const bytes = encodeInfoReply({ version: "v", uptime: "1s", public_xkey: "X", machines: [machine] });
+    assert.deepEqual(JSON.parse(JSON.stringify(parseInfoReply(bytes).machines)), [machine]);
+  }
 });

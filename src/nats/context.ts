@@ -82,11 +82,20 @@ export async function readContext(name: string, environment: Environment): Promi
   });
 }
 
+/** Where the files of contexts are; undefined when neither `XDG_CONFIG_HOME` nor `HOME` is set. */
+export function contextDirectory({
+  XDG_CONFIG_HOME: configured,
+  HOME: home,
+}: Environment): string | undefined {
+  if (configured) return join(configured, "nats", "context");
+  return home ? join(home, ".config", "nats", "context") : undefined;
+}
+
 function contextPath(name: string, environment: Environment): string {
-  const { XDG_CONFIG_HOME: configured, HOME: home } = environment;
+  const directory = contextDirectory(environment);
   if (!/^[^/\\]+$/.test(name) || name.startsWith(".")) throw unknown(name, "it is not a name");
-  if (!configured && !home) throw unknown(name, "neither XDG_CONFIG_HOME nor HOME is set");
-  return join(configured ? configured : join(home ?? "", ".config"), "nats", "context", `${name}.json`);
+  if (directory === undefined) throw unknown(name, "neither XDG_CONFIG_HOME nor HOME is set");
+  return join(directory, `${name}.json`);
 }
 
 async function read(name: string, path: string): Promise<string> {
