@@ -11,18 +11,21 @@
 import { encodeAgentDeployReply, parseAgentDeploy } from "../agent-api/agent-deploy.ts";
 import type { AgentDeployRequest } from "../agent-api/agent-deploy.ts";
 import { encodeAgentEvent } from "../agent-api/agent-event.ts";
-import { AGENT_LOG_SOURCE, encodeAgentLog } from "../agent-api/agent-log.ts";
+import { AGENT_LOG_SOURCE } from "../agent-api/agent-log.ts";
 import type { AgentLogLevel } from "../agent-api/agent-log.ts";
 import { agentSubjects } from "../agent-api/agent-subjects.ts";
 import { encodeHandshake, parseHandshakeReply } from "../agent-api/handshake.ts";
 import type { Link, LinkMessage, LinkReply } from "../agent-api/link.ts";
 import { encodeTriggerReply, triggerSubject } from "../agent-api/trigger.ts";
 import { NexError, errorText } from "../lib/errors.ts";
+import { LogQueue } from "./log-queue.ts";
 import { startWorkload } from "./start-workload.ts";
 import type { RunningWorkload, WorkloadExit } from "./workload.ts";
 
 /** How long an interrupted workload has before it is killed (protocol.md 8.3). */
 const STOP_GRACE_MS = 5000;
+/** How long the last log lines have to leave before the end is reported. */
+const LAST_LOG_MS = 1000;
 const HANDSHAKE_TRY_MS = 500;
 const HANDSHAKE_MS = 5000;
 
@@ -43,11 +46,13 @@ type AgentState =
 
 export class Agent {
   readonly #options: AgentOptions;
+  readonly #logs: LogQueue;
   #state: AgentState = { kind: "waiting" };
 
   constructor(options: AgentOptions) {
     this.#options = options;
     const { link, id } = options;
+    this.#logs = new LogQueue({ link, subject: agentSubjects.logs(id) });
     link.handle(agentSubjects.deploy(id), async ({ body }) => this.#deploy(body));
     link.handle(agentSubjects.undeploy(id), () => this.#undeploy());
     link.handle(agentSubjects.ping(id), () => ({ body: new TextEncoder().encode("OK") }));
@@ -80,7 +85,9 @@ export class Agent {
   async stop(): Promise<void> {
     const state = this.#state;
     this.#state = { kind: "ended" };
-    if (state.kind === "running") await state.workload.stop(STOP_GRACE_MS);
+    if (state.kind !== "running") return;
+    await state.workload.stop(STOP_GRACE_MS);
+    await this.#logs.drain(LAST_LOG_MS);
   }
 
   async #deploy(body: Uint8Array): Promise<LinkReply> {
@@ -99,7 +106,7 @@ export class Agent {
         onFatal: this.#options.onFatal,
       });
       this.#state = { kind: "running", request, workload };
-      void workload.exit.then((exit) => this.#ended(request, exit));
+      void workload.exit.then(async (exit) => this.#ended(request, exit));
     } catch (error) {
       this.#state = { kind: "waiting" };
       this.#log(AGENT_LOG_SOURCE, "error", `Workload ${request.workload_name} failed to deploy`);
@@ -114,9 +121,9 @@ export class Agent {
   #undeploy(): LinkReply {
     const state = this.#state;
     if (state.kind === "running") {
-      void state.workload.stop(STOP_GRACE_MS).then(() => {
+      void state.workload.stop(STOP_GRACE_MS).then(async () => {
         // A function has no exit of its own to report.
-        if (state.workload.invoke !== undefined) this.#ended(state.request, { code: 0 });
+        if (state.workload.invoke !== undefined) await this.#ended(state.request, { code: 0 });
       });
     }
     return {};
@@ -131,9 +138,10 @@ export class Agent {
     return encodeTriggerReply(outcome);
   }
 
-  #ended({ workload_name: name }: AgentDeployRequest, { code }: WorkloadExit): void {
+  async #ended({ workload_name: name }: AgentDeployRequest, { code }: WorkloadExit): Promise<void> {
     if (this.#state.kind === "running") this.#state = { kind: "ended" };
     this.#log(AGENT_LOG_SOURCE, code === 0 ? "info" : "error", `Workload ${name} exited`);
+    await this.#logs.drain(LAST_LOG_MS);
     this.#publishEvent("workload_undeployed", {
       workload_name: name,
       code,
@@ -142,7 +150,7 @@ export class Agent {
   }
 
   #log(source: string, level: AgentLogLevel, text: string): void {
-    this.#options.link.publish(agentSubjects.logs(this.#options.id), encodeAgentLog({ source, level, text }));
+    this.#logs.push({ source, level, text });
   }
 
   #publishEvent(type: string, data: Readonly<Record<string, unknown>>): void {

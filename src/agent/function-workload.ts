@@ -4,13 +4,15 @@ import type { HostServices } from "../host-services/guest/host-services.ts";
 import type { RunningWorkload, WorkloadLog } from "./workload.ts";
 
 /** 5 s per invocation, host calls included (protocol.md 7.3); memory as measured safe for 1 MiB payloads. */
-const LIMITS: FunctionLimits = { timeoutMs: 5000, memoryMiB: 128 };
+const LIMITS: FunctionLimits = { timeoutMs: 5000, memoryMiB: 128, maxSourceBytes: 5 * 1024 * 1024 };
 
 export interface FunctionWorkloadSpec {
   readonly type: "v8" | "wasm";
   readonly name: string;
   readonly artifact: Uint8Array;
   readonly environment: Readonly<Record<string, string>>;
+  /** Whether each invocation starts with nothing of the last one. Default false. */
+  readonly fresh?: boolean;
   readonly hostServices: HostServices;
   readonly log: WorkloadLog;
   /** The engine can no longer be trusted: the agent must end at once. */
@@ -28,6 +30,7 @@ export async function startFunctionWorkload(spec: FunctionWorkloadSpec): Promise
     source: spec.artifact,
     environment: spec.environment,
     limits: LIMITS,
+    fresh: spec.fresh ?? false,
     hostServices: spec.hostServices,
     log: spec.log,
     onFatal: spec.onFatal,

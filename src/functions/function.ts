@@ -15,6 +15,8 @@ export interface FunctionLimits {
   readonly timeoutMs: number;
   /** Heap of a JavaScript isolate, or linear memory of a WebAssembly instance, in MiB. */
   readonly memoryMiB: number;
+  /** Largest source of a JavaScript function in bytes, its source map included. Default 5 MiB. */
+  readonly maxSourceBytes?: number;
 }
 
 /** A line for the workload's log. */
@@ -27,6 +29,11 @@ export interface FunctionSpec {
   readonly source: Uint8Array;
   readonly environment: Readonly<Record<string, string>>;
   readonly limits: FunctionLimits;
+  /**
+   * Whether every invocation of a JavaScript function gets a new context, so that nothing stays from one to the next.
+   * Default false. WebAssembly always does so.
+   */
+  readonly fresh?: boolean;
   readonly hostServices: HostServices;
   readonly log: (level: FunctionLogLevel, text: string) => void;
   /**

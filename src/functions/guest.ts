@@ -23,7 +23,7 @@ export interface Guest {
     | undefined;
   /** Called after the reply is on its way: the time to get ready for the next invocation. */
   prepare(): void;
-  /** Ends the host call in flight with an error and refuses further ones. */
+  /** Ends the host calls in flight with an error and refuses further ones. */
   abort(): void;
   /** Resolves when the isolate is idle, after handing over what the function still had to log. */
   settle(): Promise<void>;
@@ -36,7 +36,13 @@ export interface Guest {
  *
  * @throws {NexError} `FUNCTION_INVALID` when its source is refused
  */
-export type StartGuest = (isolate: Isolate) => Promise<Guest>;
+export type StartGuest = (isolate: Isolate, runHere: RunHere) => Promise<Guest>;
+
+/**
+ * Enters the isolate on the calling thread, watched over. For the later turns of an invocation: the first one, by
+ * {@link Guest.invokeHere}, is watched already.
+ */
+export type RunHere = <T>(turn: () => T) => T;
 
 /** A reference into the host, as code inside the isolate sees it. Never handed to the function. */
 export interface HostReference {

@@ -12,9 +12,9 @@
  *    loop later, and at most {@link GRACE_MS} after the deadline
  * I2 the engine's timeout counts only running time and pauses in host calls, hence the deadline of our own
  * I3 there is never more than one live isolate
- * I4 a function that cannot call the host runs on the main thread when nothing else is under way; a thread of its own
- *    (`watchdog.ts`) ends the process if that goes wrong, as the main thread cannot. Calls that go on after their
- *    first turn, and all that arrive meanwhile, go the way above
+ * I4 a function that cannot wait for the host in the middle of a turn runs on the main thread, turn by turn; a thread
+ *    of its own (`watchdog.ts`) ends the process if that goes wrong, as the main thread cannot. Calls that go on after
+ *    their first turn, and all that arrive meanwhile, go the way above
  */
 import { errorText } from "../lib/errors.ts";
 import type { FunctionSpec, InvocationOutcome, LoadedFunction } from "./function.ts";
@@ -88,7 +88,7 @@ class IsolatedFunction implements LoadedFunction {
   async start(): Promise<void> {
     const { heapMiB, outsideHeapMiB, startGuest } = this.#options;
     this.#isolate = this.#createIsolate();
-    this.#guest = await startGuest(this.#isolate);
+    this.#guest = await startGuest(this.#isolate, this.#runHere);
     this.#watch = startMemoryWatch(heapMiB + outsideHeapMiB + SLACK_MIB, (grownMiB) =>
       this.#endRun?.({ kind: "memory", reason: `memory of the process grew by ${grownMiB} MiB` }),
     );
@@ -135,6 +135,15 @@ class IsolatedFunction implements LoadedFunction {
       this.#watchdog?.leave();
     }
   }
+
+  readonly #runHere = <T>(turn: () => T): T => {
+    this.#watchdog?.enter();
+    try {
+      return turn();
+    } finally {
+      this.#watchdog?.leave();
+    }
+  };
 
   #serveHere(guest: Guest, subject: string, payload: Uint8Array): Promise<InvocationOutcome> {
     const startedAt = performance.now();
@@ -234,7 +243,7 @@ class IsolatedFunction implements LoadedFunction {
       return this.#giveUp(MEMORY.reason, failureOf(MEMORY, this.#bounds));
     try {
       this.#isolate ??= this.#createIsolate();
-      this.#guest = await this.#options.startGuest(this.#isolate);
+      this.#guest = await this.#options.startGuest(this.#isolate, this.#runHere);
     } catch (error) {
       this.#giveUp(`function cannot be set up again: ${errorText(error)}`, STOPPED);
     }

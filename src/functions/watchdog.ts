@@ -2,8 +2,9 @@
  * Ends the process when a run on the main thread gets out of hand: the main thread cannot look after itself then.
  *
  * A thread of its own looks every 20 ms whether the run it saw last is still the same, by a counter that is odd while
- * something runs, and what the process has grown by. It kills, because nothing less is certain to work; the reason
- * goes to stderr first. While nothing has run for a second it sleeps until it is woken.
+ * something runs, what the process has grown by, and whether it computes at all: a run never waits, so one that takes
+ * no processor time hangs in an engine that has run out of memory. It kills, because nothing less is certain to work;
+ * the reason goes to stderr first. While nothing has run for a second it sleeps until it is woken.
  */
 import { Worker } from "node:worker_threads";
 
@@ -60,17 +61,24 @@ function watch(load: NodeJS.Require): void {
   const { workerData } = load("node:worker_threads") as {
     readonly workerData: WatchdogLimits & { readonly cells: Int32Array };
   };
-  const { writeSync } = load("node:fs") as { writeSync(descriptor: number, text: string): void };
+  const { writeSync } = load("node:fs") as { readonly writeSync: (descriptor: number, text: string) => void };
   const { cells, runMs, growthMiB } = workerData;
   const [count, asleep, intervalMs, idleTicks] = [0, 1, 20, 50];
+  // A second without work, while this thread was not kept from working.
+  const [stillMs, stillMicros, stillTicks] = [1000, 10_000, 25];
   const base = process.memoryUsage.rss();
   const die = (reason: string): never => {
     writeSync(2, `nex-agent: ${reason}\n`);
     process.kill(process.pid, "SIGKILL");
     for (;;);
   };
+  const othersMicros = (): number => {
+    const [all, own] = [process.cpuUsage(), process.threadCpuUsage()];
+    return all.user + all.system - own.user - own.system;
+  };
   let seen = 0;
   let seenAt = 0;
+  let window = { at: 0, micros: 0, ticks: 0 };
   let idle = 0;
   for (;;) {
     if (idle > idleTicks) {
@@ -81,9 +89,19 @@ function watch(load: NodeJS.Require): void {
     const now = Atomics.load(cells, count);
     const running = now % 2 !== 0;
     idle = running || now !== seen ? 0 : idle + 1;
-    if (now !== seen) seenAt = performance.now();
+    if (now !== seen) {
+      seenAt = performance.now();
+      window = { at: seenAt, micros: running ? othersMicros() : 0, ticks: 0 };
+    }
     seen = now;
     if (!running) continue;
+    window.ticks += 1;
+    if (performance.now() - window.at > stillMs) {
+      const micros = othersMicros();
+      if (window.ticks > stillTicks && micros - window.micros < stillMicros)
+        die("execution exceeded its memory limit: the engine has given up");
+      window = { at: performance.now(), micros, ticks: 0 };
+    }
     if (performance.now() - seenAt > runMs) die("execution does not stop after its time limit");
     const grownMiB = (process.memoryUsage.rss() - base) / 1024 / 1024;
     if (grownMiB > growthMiB)

@@ -15,8 +15,8 @@ import { serveArtifact } from "../agent-api/artifact.ts";
 import type { Link, LinkMessage, LinkReply } from "../agent-api/link.ts";
 import { encodeRpcResult } from "../agent-api/rpc.ts";
 import { parseTriggerReply, triggerHeaders } from "../agent-api/trigger.ts";
-import { answerHostServiceCall } from "../host-services/host/host-services.ts";
-import type { HostServiceTable } from "../host-services/host/host-services.ts";
+import { answerHostServiceCall, NO_SERVICES } from "../host-services/host/host-services.ts";
+import type { WorkloadServices } from "../host-services/host/host-services.ts";
 import { NexError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { Sandbox, SandboxExit } from "../sandbox/sandbox.ts";
@@ -29,6 +29,7 @@ const MISSED_PINGS = 3;
 /** Fetching a large artifact and compiling it take time; an agent that is gone is noticed by `lost`. */
 const DEPLOY_TIMEOUT_MS = 10_000;
 const UNDEPLOY_TIMEOUT_MS = 500;
+const EXIT_FOLLOWS_MS = 1000;
 /** The agent ends every invocation by itself, after 5 s at the latest; this only bounds an agent gone silent. */
 const TRIGGER_TIMEOUT_MS = 180_000;
 
@@ -45,11 +46,16 @@ export interface AgentSession {
    * @throws {NexError} `AGENT_REFUSED` with the agent's reason, or why it could not be asked
    */
   deploy(deployed: DeployedWorkload, artifact: Uint8Array): Promise<void>;
+  /** What the workload may call from now on. Nothing before. */
+  serve(services: WorkloadServices): void;
   /** Runs the function once. Never rejects. */
   readonly trigger: (subject: string, payload: Uint8Array) => Promise<TriggerOutcome>;
   /** Asks the agent to end its workload and waits, at most `graceMs`, until it reports the end. */
   undeploy(graceMs: number): Promise<void>;
-  /** Ends link and sandbox: everything in it is gone when this resolves. Idempotent. */
+  /**
+   * Ends link and sandbox: everything in it is gone when this resolves. Idempotent; a later call with a shorter grace
+   * brings the kill forward.
+   */
   stop(graceMs: number): Promise<SandboxExit>;
   /** Why the agent was lost (G2). */
   readonly lost: Promise<string>;
@@ -60,9 +66,10 @@ export interface AgentSessionOptions {
   readonly link: Link;
   readonly pingTimeoutMs: number;
   readonly logger: Logger;
-  readonly onNotice: (notice: AgentNotice) => void;
-  /** What a function may call. */
-  readonly hostServices: HostServiceTable;
+  /** A promise holds the agent back: its next log lines come once it has resolved. */
+  readonly onNotice: (notice: AgentNotice) => Promise<void> | undefined;
+  /** Why the agent ended itself, if it said so before. */
+  readonly lastWords: () => string | undefined;
 }
 
 /** Takes over a handshaken agent (G1). */
@@ -77,6 +84,7 @@ class Session implements AgentSession {
   readonly #ended = Promise.withResolvers<void>();
   readonly #pingTimer: NodeJS.Timeout;
   #missedPings = 0;
+  #services = NO_SERVICES;
   #stopping: Promise<SandboxExit> | undefined;
 
   constructor(options: AgentSessionOptions) {
@@ -88,9 +96,10 @@ class Session implements AgentSession {
     link.handle(agentSubjects.rpcs(this.id), async (message) => this.#serve(message));
     const { promise, resolve } = Promise.withResolvers<string>();
     this.lost = promise;
-    void sandbox.exit.then((exit) => resolve(describeExit(exit)));
+    void sandbox.exit.then((exit) => resolve(describeExit(exit, options.lastWords())));
     void link.closed.then((end) => {
-      if (end.kind === "lost") resolve(`agent contact lost: ${end.reason}`);
+      // The end of the process says more than the end of its link, and follows at once.
+      if (end.kind === "lost") setTimeout(resolve, EXIT_FOLLOWS_MS, `agent contact lost: ${end.reason}`);
     });
     this.#pingTimer = setInterval(() => void this.#ping(resolve), PING_INTERVAL_MS);
     void promise.then(() => clearInterval(this.#pingTimer));
@@ -116,7 +125,12 @@ class Session implements AgentSession {
       throw new NexError({ code: "AGENT_REFUSED", message: `workload rejected by agent: ${message}` });
   }
 
+  serve(services: WorkloadServices): void {
+    this.#services = services;
+  }
+
   readonly trigger = async (subject: string, payload: Uint8Array): Promise<TriggerOutcome> => {
+    using _invocation = this.#services.invocation();
     try {
       return parseTriggerReply(
         await this.#options.link.request(agentSubjects.trigger(this.id), payload, {
@@ -125,7 +139,9 @@ class Session implements AgentSession {
         }),
       );
     } catch (error) {
-      return { kind: "failed", message: errorText(error) };
+      const isLost =
+        error instanceof NexError && error.code === "LINK_CLOSED" && this.#stopping === undefined;
+      return { kind: "failed", message: isLost ? await this.lost : errorText(error) };
     }
   };
 
@@ -142,15 +158,13 @@ class Session implements AgentSession {
 
   async stop(graceMs: number): Promise<SandboxExit> {
     clearInterval(this.#pingTimer);
-    this.#stopping ??= this.#stopOnce(graceMs);
-    return this.#stopping;
-  }
-
-  async #stopOnce(graceMs: number): Promise<SandboxExit> {
     const { sandbox, link } = this.#options;
-    const exit = await sandbox.stop({ graceMs });
-    await link.close();
-    return exit;
+    const stopped = sandbox.stop({ graceMs });
+    this.#stopping ??= stopped.then(async (exit) => {
+      await link.close();
+      return exit;
+    });
+    return this.#stopping;
   }
 
   async #request(subject: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
@@ -165,10 +179,12 @@ class Session implements AgentSession {
     }
   }
 
-  #receiveLog(body: Uint8Array): undefined {
+  /** An agent of ours sends part of its lines as requests and waits for the answer before it sends more. */
+  #receiveLog(body: Uint8Array): undefined | Promise<undefined> {
     const { level, text, source } = parseAgentLog(body);
     if (source === AGENT_LOG_SOURCE) this.#options.logger.debug("Agent says", { workload_id: this.id, text });
-    this.#options.onNotice({ kind: "log", level: workloadLogLevel(level), text });
+    const room = this.#options.onNotice({ kind: "log", level: workloadLogLevel(level), text });
+    return room?.then(() => undefined);
   }
 
   #receiveEvent(body: Uint8Array): undefined {
@@ -176,13 +192,13 @@ class Session implements AgentSession {
     if (event.type !== "workload_undeployed") return;
     this.#ended.resolve();
     const data = parseWorkloadEventData(event);
-    this.#options.onNotice({ kind: "exited", code: data?.code ?? -1, message: data?.message ?? "" });
+    void this.#options.onNotice({ kind: "exited", code: data?.code ?? -1, message: data?.message ?? "" });
   }
 
   async #serve({ subject, headers, body }: LinkMessage): Promise<LinkReply> {
     const { service = "", method = "" } = parseRpcSubject(subject) ?? {};
     return encodeRpcResult(
-      await answerHostServiceCall(this.#options.hostServices, { service, method, headers, body }),
+      await answerHostServiceCall(this.#services.table, { service, method, headers, body }),
     );
   }
 
@@ -198,7 +214,8 @@ class Session implements AgentSession {
   }
 }
 
-function describeExit(exit: SandboxExit): string {
+function describeExit(exit: SandboxExit, lastWords: string | undefined): string {
+  if (lastWords !== undefined) return `agent ended itself: ${lastWords}`;
   switch (exit.kind) {
     case "exited":
       return `agent exited with code ${exit.code}`;

@@ -4,12 +4,16 @@ import { createIpcLink } from "../agent-api/ipc-link.ts";
 import type { Link } from "../agent-api/link.ts";
 import { encodeAgentMetadata } from "../agent-api/metadata.ts";
 import { NexError } from "../lib/errors.ts";
+import { limitLogger } from "../lib/limited-logger.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { Sandbox, SandboxDriver, SandboxOutput } from "../sandbox/sandbox.ts";
 import { createAgentSession } from "./agent-session.ts";
 import type { AgentSession } from "./agent-session.ts";
 import type { NodeConfiguration } from "./configuration.ts";
 import type { StartAgent } from "./workload-manager.ts";
+
+/** An agent that sends nonsense cannot flood the node's log. */
+const LINK_LOG_LIMIT = { lines: 20, perMs: 10_000 };
 
 export interface AgentStarterOptions {
   readonly driver: SandboxDriver;
@@ -21,6 +25,11 @@ export interface AgentStarterOptions {
 export function createAgentStarter({ driver, configuration, logger }: AgentStarterOptions): StartAgent {
   return async (id, { signal, onNotice }): Promise<AgentSession> => {
     await using stack = new AsyncDisposableStack();
+    let lastWords: string | undefined;
+    const onOutput = (output: SandboxOutput): void => {
+      lastWords = wordsOf(output) ?? lastWords;
+      logOutput(logger, id, output);
+    };
     const sandbox = stack.use(
       await driver.start(
         {
@@ -35,7 +44,7 @@ export function createAgentStarter({ driver, configuration, logger }: AgentStart
             memoryMiB: configuration.machine_template.memsize_mib,
           },
         },
-        { signal, onOutput: (output) => logOutput(logger, id, output) },
+        { signal, onOutput },
       ),
     );
     const link = stack.use(openLink(sandbox, logger));
@@ -54,15 +63,21 @@ export function createAgentStarter({ driver, configuration, logger }: AgentStart
       pingTimeoutMs: configuration.agent_ping_timeout_ms,
       logger,
       onNotice,
-      hostServices: new Map(),
+      lastWords: () => lastWords,
     });
   };
+}
+
+/** What an agent says of itself on stderr, such as why it ends. */
+function wordsOf({ stream, line }: SandboxOutput): string | undefined {
+  const prefix = "nex-agent: ";
+  return stream === "stderr" && line.startsWith(prefix) ? line.slice(prefix.length) : undefined;
 }
 
 function openLink(sandbox: Sandbox, logger: Logger): Link {
   switch (sandbox.transport.kind) {
     case "channel":
-      return createIpcLink(sandbox.transport.channel, { logger });
+      return createIpcLink(sandbox.transport.channel, { logger: limitLogger(logger, LINK_LOG_LIMIT) });
     case "network":
       throw new NexError({
         code: "SANDBOX_UNAVAILABLE",

@@ -10,7 +10,16 @@ export interface Announcement extends Disposable {
   start(): void;
 }
 
-export function createAnnouncement(node: NodeState, events: EventPublisher, logger: Logger): Announcement {
+export interface AnnouncementOptions {
+  readonly node: NodeState;
+  readonly events: EventPublisher;
+  readonly logger: Logger;
+  /** Time between heartbeats. Default 30000. */
+  readonly intervalMs?: number | undefined;
+}
+
+export function createAnnouncement(options: AnnouncementOptions): Announcement {
+  const { node, events, logger, intervalMs = HEARTBEAT_MS } = options;
   const { identity } = node;
   const id = identity.key.publicKey;
   let timer: NodeJS.Timeout | undefined;
@@ -32,7 +41,7 @@ export function createAnnouncement(node: NodeState, events: EventPublisher, logg
       logger.info("NATS execution engine awaiting commands", { id, version: identity.version });
       logger.info("Publishing node started event");
       events.node("node_started", { version: identity.version, id, tags: node.tags() });
-      timer = setInterval(beat, HEARTBEAT_MS);
+      timer = setInterval(beat, intervalMs);
     },
     [Symbol.dispose]: () => {
       if (timer === undefined) return;

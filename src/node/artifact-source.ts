@@ -4,6 +4,7 @@ import { Objm, setSha256Backend } from "@nats-io/obj";
 import type { ObjectInfo, ObjectStore } from "@nats-io/obj";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { NexError, errorText } from "../lib/errors.ts";
+import { fitsBytes, MAX_SUBJECT_BYTES, MAX_TOKEN_BYTES } from "./subject-limits.ts";
 import type { Artifact, ArtifactLocation } from "./workload.ts";
 
 setSha256Backend("native");
@@ -39,7 +40,8 @@ export async function openArtifact(
 }
 
 async function openStore(connection: NatsConnection, bucket: string, jsDomain: string): Promise<ObjectStore> {
-  if (!/^[-\w]+$/.test(bucket)) throw unavailable("nats: stream not found");
+  if (!isName(bucket)) throw unavailable("nats: stream not found");
+  if (jsDomain !== "" && !isName(jsDomain)) throw unavailable("the JetStream domain is not valid");
   try {
     const client = jetstream(connection, jsDomain === "" ? {} : { domain: jsDomain });
     return await new Objm(client).open(bucket);
@@ -51,7 +53,7 @@ async function openStore(connection: NatsConnection, bucket: string, jsDomain: s
 async function objectInfo(store: ObjectStore, key: string): Promise<ObjectInfo> {
   let info: ObjectInfo | null;
   try {
-    info = key === "" ? null : await store.info(key);
+    info = key === "" || !fitsBytes(key, MAX_SUBJECT_BYTES) ? null : await store.info(key);
   } catch (cause) {
     throw unavailable(goText(cause), cause);
   }
@@ -96,8 +98,14 @@ async function readAll(store: ObjectStore, key: string, size: number): Promise<U
   return bytes;
 }
 
+/** As buckets and domains may be called. */
+function isName(text: string): boolean {
+  return /^[-\w]+$/.test(text) && fitsBytes(text, MAX_TOKEN_BYTES);
+}
+
 function goText(cause: unknown): string {
   const text = errorText(cause);
+  if (/jetstream is not enabled/i.test(text)) return "JetStream is not enabled on the node's NATS connection";
   return /stream not found|object ?store not found|bucket not found/i.test(text)
     ? "nats: stream not found"
     : text;

@@ -4,6 +4,8 @@
  * default entry as a whole, so that it is off without `"enabled": true`.
  */
 import { z } from "zod";
+import { HostServicesSettings } from "./host-services-schema.ts";
+import { WORKLOAD_TYPES } from "./workload.ts";
 
 const count = z.int().nonnegative();
 const milliseconds = z.int().positive();
@@ -16,30 +18,11 @@ const TokenBucket = z.strictObject({
   size: count,
 });
 
-const HostService = z.strictObject({
-  enabled: z.boolean().default(false),
-  config: z.looseObject({}).optional(),
-});
-
-const services = ["http", "kv", "messaging", "objectstore"] as const;
-
-const HostServicesSettings = z.strictObject({
-  nats_url: text.default(""),
-  nats_user_jwt: text.default(""),
-  nats_user_seed: text.default(""),
-  services: z
-    .strictObject(Object.fromEntries(services.map((name) => [name, HostService.optional()])))
-    .default({})
-    .transform((given) =>
-      Object.fromEntries(services.map((name) => [name, given[name] ?? { enabled: true }])),
-    ),
-});
-
 /** A workload that is started with the node (protocol.md 9.7). */
 const AutostartWorkload = z.strictObject({
   name: text,
   namespace: text,
-  type: z.enum(["native", "v8", "wasm"]),
+  type: z.enum(WORKLOAD_TYPES),
   location: text,
   description: text.default(""),
   environment: z.record(text, text).default({}),
@@ -64,6 +47,8 @@ const PublicNatsServer = z.strictObject({
   http_port: count.optional(),
   http_base_path: text.optional(),
   https_port: count.optional(),
+  /** Of ours: where JetStream stores. Default `{tmp}/nats`, the server's own default. */
+  store_dir: text.optional(),
   auth_timeout: z.number().nonnegative().optional(),
   max_control_line: count.optional(),
   max_payload: count.optional(),
@@ -73,8 +58,6 @@ const PublicNatsServer = z.strictObject({
   gateway: z.looseObject({}).optional(),
   leaf: z.looseObject({}).optional(),
 });
-
-const WORKLOAD_TYPES = ["native", "v8", "wasm"] as const;
 
 /** The file as it may be written. */
 export const ConfigurationFile = z.strictObject({
@@ -108,6 +91,8 @@ export const ConfigurationFile = z.strictObject({
     .prefault({}),
   /** Greatest difference in seconds between a token's `iat` and the node's clock; 0 switches the check off. */
   max_token_age_s: count.default(300),
+  /** File of the seed (SN…) of the node's key. Default: a new key at each start. */
+  node_seed_file: text.optional(),
   no_sandbox: z.boolean().default(false),
   node_limits: z
     .strictObject({
@@ -130,12 +115,16 @@ export const ConfigurationFile = z.strictObject({
     .optional(),
   rootfs_file: text.optional(),
   rootfs_filepath: text.optional(),
+  /** How long a shutdown may take; then whatever is left is killed. The process gives up by itself after 30 s. */
+  shutdown_timeout_ms: milliseconds.max(25_000).default(15_000),
   tags: z.record(text, text).default({}),
   valid_issuers: z.array(text).default([]),
   workload_types: z
     .array(z.enum(WORKLOAD_TYPES))
     .default([])
     .transform((types) => (types.length > 0 ? types : [...WORKLOAD_TYPES])),
+  /** File of the seed (SX…) of the node's xkey. Default: a new one at each start. */
+  xkey_seed_file: text.optional(),
 });
 
 /** A checked configuration with all defaults in place. */

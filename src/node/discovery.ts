@@ -6,11 +6,13 @@ import { encodeAuctionReply, encodePingReply } from "../control-api/ping.ts";
 import type { PingReply } from "../control-api/ping.ts";
 import { functionRuntimeText, uptimeText } from "../control-api/span-text.ts";
 import { encodeWorkloadPingReply } from "../control-api/workload-ping.ts";
+import type { EssentialWorkloads, WaitingWorkload } from "./essential-workloads.ts";
 import { equalsIgnoringCase } from "./machine-registry.ts";
 import type { OccupiedMachine } from "./machine-registry.ts";
 import { readMemory } from "./node-identity.ts";
 import type { NodeState } from "./node-state.ts";
 import { isFunctionType } from "./workload.ts";
+import type { Workload } from "./workload.ts";
 
 /** Answers PING. */
 export function answerPing(node: NodeState): Uint8Array {
@@ -23,25 +25,24 @@ export function answerAuction(node: NodeState, body: Uint8Array): Uint8Array | u
   return encodeAuctionReply(pingData(node));
 }
 
-/** Answers WPING when a workload of the namespace matches; else silence. */
+/** Answers WPING when a workload of the namespace matches, also one that waits for its restart; else silence. */
 export function answerWorkloadPing(
   node: NodeState,
-  namespace: string,
-  idOrName: string | undefined,
+  essential: EssentialWorkloads,
+  { namespace, idOrName }: { readonly namespace: string; readonly idOrName: string | undefined },
 ): Uint8Array | undefined {
-  const matching = node.machines
+  const running = node.machines
     .occupied(namespace)
-    .filter(
-      ({ machine, state }) =>
-        idOrName === undefined ||
-        machine.id === idOrName ||
-        equalsIgnoringCase(state.workload.name, idOrName),
-    );
+    .map(({ machine: { id }, state: { workload } }) => ({ id, workload }));
+  const matching = [...running, ...essential.waiting(namespace)].filter(
+    ({ id, workload }) =>
+      idOrName === undefined || id === idOrName || equalsIgnoringCase(workload.name, idOrName),
+  );
   if (matching.length === 0) return undefined;
   return encodeWorkloadPingReply({
     ...pingData(node),
-    running_machines: matching.map(({ machine, state: { workload } }) => ({
-      id: machine.id,
+    running_machines: matching.map(({ id, workload }) => ({
+      id,
       namespace: workload.namespace,
       name: workload.name,
       type: workload.type,
@@ -50,7 +51,11 @@ export function answerWorkloadPing(
 }
 
 /** Answers INFO with the workloads of one namespace. */
-export async function answerInfo(node: NodeState, namespace: string): Promise<Uint8Array> {
+export async function answerInfo(
+  node: NodeState,
+  essential: EssentialWorkloads,
+  namespace: string,
+): Promise<Uint8Array> {
   const memory = await readMemory();
   return encodeInfoReply({
     version: node.identity.version,
@@ -58,7 +63,10 @@ export async function answerInfo(node: NodeState, namespace: string): Promise<Ui
     public_xkey: node.identity.xkey.publicKey,
     tags: node.tags(),
     ...(memory === undefined ? {} : { memory }),
-    machines: node.machines.occupied(namespace).map(report),
+    machines: [
+      ...node.machines.occupied(namespace).map((occupied) => report(node, occupied)),
+      ...essential.waiting(namespace).map((waiting) => reportWaiting(node, waiting)),
+    ],
     supported_workload_types: node.configuration.workload_types,
   });
 }
@@ -92,21 +100,38 @@ function fits(node: NodeState, wanted: AuctionRequest): boolean {
   );
 }
 
-function report({ machine, state }: OccupiedMachine): MachineReport {
+function report(node: NodeState, { machine, state }: OccupiedMachine): MachineReport {
   const { workload, hash } = state;
   const uptime = state.kind === "running" ? uptimeSince(state.since) : "0s";
+  const runtime = isFunctionType(workload.type) ? functionRuntimeText(state.usage.runtimeNs) : uptime;
   return {
     id: machine.id,
     healthy: true,
     uptime,
     namespace: workload.namespace,
-    workload: {
-      name: workload.name,
-      description: workload.description,
-      runtime: isFunctionType(workload.type) ? functionRuntimeText(state.usage.runtimeNs) : uptime,
-      type: workload.type,
-      hash,
-    },
+    workload: { ...describe(node, workload), runtime, hash },
+  };
+}
+
+function reportWaiting(node: NodeState, { id, workload, hash }: WaitingWorkload): MachineReport {
+  const { namespace } = workload;
+  const described = { ...describe(node, workload), runtime: "0s", hash };
+  return { id, healthy: false, uptime: "0s", namespace, workload: described };
+}
+
+function describe(
+  { isLameDuck }: NodeState,
+  workload: Workload,
+): Omit<MachineReport["workload"], "runtime" | "hash"> {
+  const { name, description, type, essential, restarts, triggerSubjects } = workload;
+  return {
+    name,
+    description,
+    type,
+    essential: essential && !isLameDuck,
+    restarts: restarts.count,
+    ...(restarts.lastExit === undefined ? {} : { last_exit: restarts.lastExit }),
+    ...(triggerSubjects.length === 0 ? {} : { trigger_subjects: triggerSubjects }),
   };
 }
 

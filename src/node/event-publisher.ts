@@ -1,9 +1,9 @@
-import type { NatsConnection } from "@nats-io/transport-node";
 import type { EventData, EventType } from "../control-api/event-types.ts";
 import { createEvent, encodeEvent } from "../control-api/events.ts";
 import { SYSTEM_NAMESPACE, subjects } from "../control-api/subjects.ts";
+import type { Outbox } from "./outbox.ts";
 
-/** Publishes CloudEvents on the control connection (protocol.md 3.1). Never throws; a closed connection drops them. */
+/** Publishes CloudEvents on the control connection (protocol.md 3.1). Never throws; while NATS is gone frequent ones are dropped. */
 export interface EventPublisher {
   /** An event of the node itself, in the namespace `system`. */
   node<Type extends EventType>(type: Type, data: EventData<Type>): void;
@@ -17,9 +17,16 @@ export interface EventOrigin {
   readonly workloadId: string;
 }
 
-export function createEventPublisher(connection: NatsConnection, nodeId: string): EventPublisher {
+/** Of these the next one says as much, or there are as many as messages. */
+const FREQUENT: ReadonlySet<string> = new Set<EventType>([
+  "heartbeat",
+  "function_exec_succeeded",
+  "function_exec_failed",
+]);
+
+export function createEventPublisher(outbox: Outbox, nodeId: string): EventPublisher {
   const publish = (namespace: string, type: string, payload: Uint8Array): void => {
-    if (!connection.isClosed()) connection.publish(subjects.event(namespace, type), payload);
+    outbox.publish(subjects.event(namespace, type), payload, { essential: !FREQUENT.has(type) });
   };
   return {
     node: (type, data) => {

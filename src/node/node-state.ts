@@ -2,6 +2,9 @@ import type { NodeConfiguration } from "./configuration.ts";
 import { MachineRegistry } from "./machine-registry.ts";
 import type { NodeIdentity } from "./node-identity.ts";
 
+/** The refusal of a node that {@link NodeState.isFull}. */
+export const NODE_FULL = "Node is at maximum workload limit. Deploy request denied";
+
 /** What the handlers of the control API know of the node and its workloads. */
 export class NodeState {
   readonly identity: NodeIdentity;
@@ -35,6 +38,11 @@ export class NodeState {
   isFull(): boolean {
     const limit = this.configuration.node_limits.max_workloads;
     return limit > 0 && this.machines.occupied().length + this.#pendingDeploys >= limit;
+  }
+
+  /** Whether no workload runs or is about to. */
+  isIdle(): boolean {
+    return this.#pendingDeploys === 0 && this.machines.occupied().length === 0;
   }
 
   /** Counts a deploy that waits for an agent, until disposed. */

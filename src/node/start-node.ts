@@ -4,44 +4,66 @@
  *
  * N1 when `startNode` resolves, deploys work: one agent is warm and the control subjects are subscribed
  * N2 when it rejects, nothing is left behind
- * N3 the node ends for one recorded reason: `stop`, or a control connection that is closed for good
+ * N3 the node ends for one recorded reason (`NodeEnd`), within `shutdown_timeout_ms` whatever hangs
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { createSealingKey } from "../control-api/sealing-key.ts";
-import { createSigningKey } from "../control-api/keys.ts";
-import { encodeLameDuckReply } from "../control-api/lame-duck.ts";
-import { NexError, errorText } from "../lib/errors.ts";
+import { NexError } from "../lib/errors.ts";
 import { createWorkloadId } from "../lib/ids.ts";
+import { limitLogger } from "../lib/limited-logger.ts";
 import type { Logger } from "../lib/logger.ts";
 import { connectToNats } from "../nats/connect.ts";
 import type { ConnectionSettings } from "../nats/connection-settings.ts";
+import type { NatsServer } from "../nats/server.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import { createAgentStarter } from "./agent-starter.ts";
 import { createAnnouncement } from "./announcement.ts";
 import { openArtifact } from "./artifact-source.ts";
+import type { OpenedArtifact } from "./artifact-source.ts";
 import type { NodeConfiguration } from "./configuration.ts";
+import { startAutostartWorkloads } from "./autostart.ts";
+import { createControlHandlers } from "./control-handlers.ts";
 import { startControlServer } from "./control-server.ts";
-import type { ControlHandlers } from "./control-server.ts";
-import { answerDeploy } from "./deploy-handler.ts";
-import { answerAuction, answerInfo, answerPing, answerWorkloadPing } from "./discovery.ts";
+import { drainConnection } from "./drain.ts";
+import { EssentialWorkloads } from "./essential-workloads.ts";
+import { watchConnection } from "./connection-watch.ts";
 import { createEventPublisher } from "./event-publisher.ts";
 import type { EventPublisher } from "./event-publisher.ts";
+import { checkJetStream } from "./jetstream-check.ts";
+import { createLameDuck } from "./lame-duck.ts";
+import { createNodeHandle } from "./node-handle.ts";
+import type { NodeEnd, NodeHandle } from "./node-handle.ts";
 import { nodeTags } from "./node-identity.ts";
-import { NodeState } from "./node-state.ts";
+import { loadNodeKeys } from "./node-keys.ts";
+import type { NodeKeys } from "./node-keys.ts";
+import { nodeService } from "./node-service.ts";
+import { NODE_FULL, NodeState } from "./node-state.ts";
 import { claimPidFile } from "./pid-file.ts";
+import { publicServerSpec, startPublicNatsServer } from "./public-nats-server.ts";
+import type { FindNatsServer } from "./public-nats-server.ts";
+import { createOutbox } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
 import { createDriver } from "./sandbox-choice.ts";
-import { answerStop } from "./stop-handler.ts";
+import { serveDiscovery } from "./service-discovery.ts";
+import type { SystemLog } from "./system-log.ts";
+import { checkUnique } from "./unique-node.ts";
 import { connectWorkload } from "./workload-connection.ts";
 import { WorkloadManager } from "./workload-manager.ts";
 import { createWorkloadReporter } from "./workload-reporter.ts";
+import type { ArtifactLocation } from "./workload.ts";
+
+export type { NodeHandle } from "./node-handle.ts";
+/** Whoever sends nonsense cannot flood the node's log. */
+const REQUEST_LOG_LIMIT = { lines: 100, perMs: 10_000 };
 
 /** Everything a node is started from. */
 export interface NodeOptions {
   readonly configuration: NodeConfiguration;
   /** Settings of the control connection. */
   readonly connection: ConnectionSettings;
+  /** Connect to the configured public NATS server instead of the servers of `connection`. Default false. */
+  readonly usePublicServer?: boolean;
   /** The process environment, for NATS contexts; never handed to agents or workloads. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logger: Logger;
@@ -49,21 +71,15 @@ export interface NodeOptions {
   readonly version: string;
   /** Name of the cluster. Default `nexus`. */
   readonly nexus?: string;
+  /** Needed for a public NATS server. */
+  readonly findNatsServer?: FindNatsServer;
+  /** Starts the sandboxes; disposed with the node. Default: the one that the configuration asks for. */
+  readonly driver?: SandboxDriver;
+  /** Gets the node's connection, to publish what `logger` writes. */
+  readonly systemLog?: SystemLog;
+  /** Default 30000. */
+  readonly heartbeatMs?: number;
   readonly signal?: AbortSignal;
-}
-
-/** Why a node ended. */
-export type NodeEnd =
-  | { readonly kind: "stopped" }
-  | { readonly kind: "connection-lost"; readonly message: string };
-
-/** A running node. */
-export interface NodeHandle extends AsyncDisposable {
-  readonly nodeId: string;
-  readonly publicXkey: string;
-  readonly closed: Promise<NodeEnd>;
-  /** Ends all workloads and the node. Idempotent. */
-  stop(): Promise<NodeEnd>;
 }
 
 /**
@@ -71,59 +87,148 @@ export interface NodeHandle extends AsyncDisposable {
  *
  * @throws {NexError} `NODE_RUNNING`, `SANDBOX_UNAVAILABLE`, `ABORTED`, or what connecting and starting an agent fail with
  */
-export async function startNode(options: NodeOptions): Promise<NodeHandle> {
-  const { configuration, logger } = options;
+export async function startNode(given: NodeOptions): Promise<NodeHandle> {
+  const { configuration, logger, signal } = given;
+  const { public_nats_server: publicSettings } = configuration;
+  if (publicSettings !== undefined) publicServerSpec(publicSettings);
+  const keys = await loadNodeKeys(configuration);
+  const requested = Promise.withResolvers<NodeEnd>();
   await using stack = new AsyncDisposableStack();
-  stack.use(await claimPidFile(configuration.pid_filepath ?? join(tmpdir(), "nex.pid")));
-
-  const driver = stack.use(await createDriver(configuration, logger));
+  const pidFile = stack.use(await claimPidFile(configuration.pid_filepath ?? join(tmpdir(), "nex.pid")));
+  const driver = stack.use(given.driver ?? (await createDriver(configuration, logger)));
+  const publicServer = stack.use(await openPublicServer(given, requested.resolve));
+  const options = givenOrPublic(given, publicServer);
   const connection = await connectControl(options);
-  stack.defer(async () => drainAndClose(connection));
+  stack.defer(async () => drainConnection(connection));
+  const node = createState(options, keys, driver);
+  const nodeId = node.identity.key.publicKey;
+  if (configuration.node_seed_file !== undefined) await checkUnique(connection, nodeId);
 
-  const node = createState(options, driver);
-  const events = createEventPublisher(connection, node.identity.key.publicKey);
-  const announcement = createAnnouncement(node, events, logger);
-  stack.use(announcement);
-  const workloads = createManager({ options, node, driver, connection, events });
+  const outbox = stack.use(createOutbox(connection));
+  given.systemLog?.attach(outbox, nodeId);
+  const events = createEventPublisher(outbox, nodeId);
+  const announcement = stack.use(
+    createAnnouncement({ node, events, logger, intervalMs: options.heartbeatMs }),
+  );
+  const openSource = async (location: ArtifactLocation): Promise<OpenedArtifact> =>
+    openArtifact(connection, location);
+  const essential = new EssentialWorkloads({
+    logger,
+    deploy: async (workload) => {
+      if (node.isFull()) throw new NexError({ code: "LIMIT_REACHED", message: NODE_FULL });
+      return workloads.deploy(workload, async () => openSource(workload.artifact));
+    },
+    end: async (id) => {
+      const machine = node.machines.get(id);
+      if (machine !== undefined) await workloads.end(machine, { kind: "stop-requested" });
+    },
+  });
+  const workloads = createManager({ options, node, driver, outbox, events, essential });
   stack.defer(async () => workloads.close());
-  options.signal?.throwIfAborted();
+  throwIfAborted(signal);
   logger.info("Workload manager starting", { sandbox: driver.name });
   await workloads.open();
 
+  const lameDuck = createLameDuck({
+    node,
+    events,
+    logger,
+    onEntered: () => essential.close(),
+    onIdle: () => requested.resolve({ kind: "idle" }),
+  });
+  stack.use(lameDuck);
+  const requestLogger = limitLogger(logger, REQUEST_LOG_LIMIT);
   const server = await startControlServer({
     connection,
-    nodeId: node.identity.key.publicKey,
-    handlers: createHandlers(options, node, workloads, connection, events),
-    logger,
+    nodeId,
+    handlers: createControlHandlers({
+      node,
+      workloads,
+      essential,
+      lameDuck,
+      openArtifact: openSource,
+      logger: requestLogger,
+    }),
+    logger: requestLogger,
   });
+  stack.use(serveDiscovery(connection, nodeService(node.identity, server.counts)));
   stack.defer(async () => server.close());
-  stack.defer(() => workloads.cancelDeploys());
-  throwIfAborted(options.signal);
+  const closing = new AbortController();
+  stack.defer(() => {
+    closing.abort();
+    essential.close();
+    workloads.cancelDeploys();
+  });
+  throwIfAborted(signal);
   announcement.start();
-  return createHandle({ node, connection, logger, resources: stack.move() });
+  void startAutostartWorkloads({
+    node,
+    logger,
+    signal: closing.signal,
+    deploy: async (workload, poolWaitMs) =>
+      workloads.deploy(workload, async () => openSource(workload.artifact), { poolWaitMs }),
+  });
+  return createNodeHandle({
+    node,
+    connection,
+    logger,
+    resources: stack.move(),
+    force: [
+      async () => workloads.kill(),
+      async () => connection.close(),
+      async () => publicServer?.stop({ graceMs: 0 }),
+      async () => pidFile[Symbol.asyncDispose](),
+    ],
+    ended: requested.promise,
+  });
+}
+
+/** The public NATS server, if one is configured; the node ends when it does. */
+async function openPublicServer(
+  { configuration: { public_nats_server: settings }, findNatsServer, logger, signal }: NodeOptions,
+  requestEnd: (end: NodeEnd) => void,
+): Promise<NatsServer | undefined> {
+  if (settings === undefined) return undefined;
+  const server = await startPublicNatsServer({ settings, findNatsServer, logger, signal });
+  void server.exit.then((exit) => {
+    const message = exit.kind === "exited" ? `exited with code ${exit.code}` : exit.kind;
+    requestEnd({ kind: "public-server-ended", message });
+  });
+  return server;
+}
+
+function givenOrPublic(options: NodeOptions, publicServer: NatsServer | undefined): NodeOptions {
+  if (publicServer === undefined || options.usePublicServer !== true) return options;
+  return { ...options, connection: { ...options.connection, servers: publicServer.url } };
 }
 
 async function connectControl({ connection, environment, logger }: NodeOptions): Promise<NatsConnection> {
   const control = await connectToNats(connection, { environment, forever: true });
   logger.info("Established node NATS connection", { servers: control.getServer() });
-  void logStatus(control, logger);
+  watchConnection(control, { name: "node", logger });
+  void checkJetStream(control, logger);
   return control;
 }
 
-async function logStatus(connection: NatsConnection, logger: Logger): Promise<void> {
-  for await (const status of connection.status()) {
-    if (status.type === "disconnect") logger.warn("Lost the node NATS connection", { server: status.server });
-    else if (status.type === "reconnect")
-      logger.info("Node NATS connection is back", { server: status.server });
-    else if (status.type === "error") logger.error("NATS error", { error: errorText(status.error) });
-  }
+/** One per function: its state is news only where it has a server of its own. */
+async function connectForWorkload(
+  { connection: control, environment, logger }: NodeOptions,
+  settings: ConnectionSettings,
+): Promise<NatsConnection> {
+  const connection = await connectToNats(settings, { environment, forever: true });
+  const isShared = settings.servers === control.servers;
+  watchConnection(connection, { name: "workload", logger, ...(isShared ? { level: "debug" } : {}) });
+  return connection;
 }
 
-function createState({ configuration, version, nexus }: NodeOptions, driver: SandboxDriver): NodeState {
+function createState(
+  { configuration, version, nexus }: NodeOptions,
+  keys: NodeKeys,
+  driver: SandboxDriver,
+): NodeState {
   return new NodeState(
     {
-      key: createSigningKey("server"),
-      xkey: createSealingKey(),
+      ...keys,
       version,
       nexus: nexus ?? "nexus",
       startedAt: new Date(),
@@ -137,11 +242,12 @@ function createManager(parts: {
   readonly options: NodeOptions;
   readonly node: NodeState;
   readonly driver: SandboxDriver;
-  readonly connection: NatsConnection;
+  readonly outbox: Outbox;
   readonly events: EventPublisher;
+  readonly essential: EssentialWorkloads;
 }): WorkloadManager {
-  const { options, node, driver, connection, events } = parts;
-  const { configuration, environment, logger } = options;
+  const { options, node, driver, outbox, events, essential } = parts;
+  const { configuration, logger } = options;
   return new WorkloadManager({
     node,
     logger,
@@ -152,79 +258,13 @@ function createManager(parts: {
         {
           configuration,
           control: options.connection,
-          connect: async (settings) => connectToNats(settings, { environment, forever: true }),
+          connect: async (settings) => connectForWorkload(options, settings),
         },
         workload,
       ),
-    reporter: createWorkloadReporter({ connection, nodeId: node.identity.key.publicKey, events }),
+    reporter: createWorkloadReporter({ outbox, nodeId: node.identity.key.publicKey, events }),
+    onEnded: (ended) => essential.ended(ended),
   });
-}
-
-function createHandlers(
-  { logger }: NodeOptions,
-  node: NodeState,
-  workloads: WorkloadManager,
-  connection: NatsConnection,
-  events: EventPublisher,
-): ControlHandlers {
-  const nodeId = node.identity.key.publicKey;
-  return {
-    ping: () => answerPing(node),
-    auction: (body) => answerAuction(node, body),
-    workloadPing: (namespace, idOrName) => answerWorkloadPing(node, namespace, idOrName),
-    info: async (namespace) => answerInfo(node, namespace),
-    deploy: async (namespace, body) =>
-      answerDeploy(
-        { node, workloads, logger, openArtifact: async (location) => openArtifact(connection, location) },
-        namespace,
-        body,
-      ),
-    stop: async (namespace, body) => answerStop({ node, workloads, logger }, namespace, body),
-    lameDuck: () => {
-      if (node.enterLameDuck()) {
-        logger.info("Entered lame duck mode");
-        events.node("node_entered_lameduck", { version: node.identity.version, id: nodeId });
-      }
-      return encodeLameDuckReply({ node_id: nodeId, success: true });
-    },
-  };
-}
-
-function createHandle(parts: {
-  readonly node: NodeState;
-  readonly connection: NatsConnection;
-  readonly logger: Logger;
-  readonly resources: AsyncDisposableStack;
-}): NodeHandle {
-  const { node, connection, logger, resources } = parts;
-  const { promise: closed, resolve } = Promise.withResolvers<NodeEnd>();
-  let ending: Promise<NodeEnd> | undefined;
-  const endOnce = async (end: NodeEnd): Promise<NodeEnd> => {
-    logger.info("Workload manager stopping");
-    await resources.disposeAsync();
-    logger.info("exiting node", { reason: end.kind });
-    resolve(end);
-    return end;
-  };
-  const end = async (reason: NodeEnd): Promise<NodeEnd> => (ending ??= endOnce(reason));
-  void connection.closed().then(async (error) => {
-    const message = error === undefined ? "the control connection was closed" : errorText(error);
-    await end({ kind: "connection-lost", message });
-  });
-  return {
-    nodeId: node.identity.key.publicKey,
-    publicXkey: node.identity.xkey.publicKey,
-    closed,
-    stop: async () => end({ kind: "stopped" }),
-    [Symbol.asyncDispose]: async () => {
-      await end({ kind: "stopped" });
-    },
-  };
-}
-
-async function drainAndClose(connection: NatsConnection): Promise<void> {
-  if (connection.isClosed()) return;
-  await connection.drain().catch(async () => connection.close());
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -4,27 +4,29 @@ import { encodeStopReply, parseStopRequest } from "../control-api/stop.ts";
 import type { StopRequest } from "../control-api/stop.ts";
 import { NexError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
-import type { OccupiedMachine } from "./machine-registry.ts";
+import type { EssentialWorkloads } from "./essential-workloads.ts";
 import type { NodeState } from "./node-state.ts";
 import type { WorkloadManager } from "./workload-manager.ts";
+import type { Workload } from "./workload.ts";
 
 export interface StopHandlerOptions {
   readonly node: NodeState;
   readonly workloads: WorkloadManager;
+  readonly essential: EssentialWorkloads;
   readonly logger: Logger;
 }
 
 /** Answers STOP once the workload and all it started are gone; the checks of protocol.md 2.9 in their order. */
 export async function answerStop(
-  { node, workloads, logger }: StopHandlerOptions,
+  options: StopHandlerOptions,
   namespace: string,
   body: Uint8Array,
 ): Promise<Uint8Array> {
+  const { logger } = options;
   try {
-    const { machine, state } = checkStop(node, namespace, body);
-    await workloads.end(machine, { kind: "stop-requested" });
-    const { claims, name } = state.workload;
-    return encodeStopReply({ stopped: true, id: machine.id, issuer: claims.issuer, name });
+    const { id, workload, end } = checkStop(options, namespace, body);
+    await end();
+    return encodeStopReply({ stopped: true, id, issuer: workload.claims.issuer, name: workload.name });
   } catch (error) {
     const reason = errorText(error);
     logger.warn("Refused a stop request", { namespace, reason });
@@ -37,11 +39,12 @@ export async function answerStop(
  *
  * @throws {NexError} whose message is the answer's `error`
  */
-function checkStop(node: NodeState, namespace: string, body: Uint8Array): OccupiedMachine {
+function checkStop(options: StopHandlerOptions, namespace: string, body: Uint8Array): Stoppable {
+  const { node } = options;
   const request = parseFor(node.identity.key.publicKey, body);
-  const found = node.machines.occupied().find(({ machine }) => machine.id === request.workload_id);
-  if (found === undefined || found.state.kind !== "running") throw refused("No such workload");
-  const { workload } = found.state;
+  const found = findStoppable(options, request.workload_id);
+  if (found === undefined) throw refused("No such workload");
+  const { workload } = found;
   // Before the claims: otherwise the texts of check 3 tell that another namespace has such a workload.
   if (workload.namespace !== namespace) throw refused("No such workload");
   try {
@@ -55,6 +58,26 @@ function checkStop(node: NodeState, namespace: string, body: Uint8Array): Occupi
     throw refused(`Invalid stop request: ${errorText(cause)}`, cause);
   }
   return found;
+}
+
+/** Something that runs, or waits to run again. */
+interface Stoppable {
+  readonly id: string;
+  readonly workload: Workload;
+  readonly end: () => Promise<void>;
+}
+
+function findStoppable(
+  { node, workloads, essential }: StopHandlerOptions,
+  id: string,
+): Stoppable | undefined {
+  const machine = node.machines.get(id);
+  if (machine?.state.kind === "running") {
+    const { workload } = machine.state;
+    return { id, workload, end: async () => workloads.end(machine, { kind: "stop-requested" }) };
+  }
+  const waiting = essential.find(id);
+  return waiting && { id, workload: waiting.workload, end: async () => essential.cancel(id) };
 }
 
 function parseFor(nodeId: string, body: Uint8Array): StopRequest {

@@ -11,6 +11,9 @@
 import { headers as createHeaders } from "@nats-io/transport-node";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
 import { NexError, errorText } from "../lib/errors.ts";
+import { drainSubscriptions } from "./drain.ts";
+import { nanosecondsSince } from "./endpoint-counts.ts";
+import { fitsBytes, MAX_REPLY_BYTES } from "./subject-limits.ts";
 
 const IN_FLIGHT = 32;
 const MAX_WAITING = 16_384;
@@ -24,6 +27,8 @@ export type TriggerOutcome =
 export interface TriggerRecord {
   readonly pattern: string;
   readonly outcome: TriggerOutcome;
+  /** From the arrival of the message to its answer, in nanoseconds. */
+  readonly durationNs: number;
 }
 
 export interface TriggerOptions {
@@ -68,7 +73,7 @@ export async function openTriggers(options: TriggerOptions): Promise<Triggers> {
   dispatcher.established();
   let closing: Promise<void> | undefined;
   const closeOnce = async (): Promise<void> => {
-    await Promise.allSettled(subscriptions.map(async (subscription) => subscription.drain()));
+    await drainSubscriptions(subscriptions);
     await dispatcher.idle();
   };
   return { subjects: options.subjects, close: () => (closing ??= closeOnce()) };
@@ -76,7 +81,7 @@ export async function openTriggers(options: TriggerOptions): Promise<Triggers> {
 
 class TriggerDispatcher {
   readonly #options: TriggerOptions;
-  readonly #waiting: { message: Msg; pattern: string }[] = [];
+  readonly #waiting: Arrival[] = [];
   #inFlight = 0;
   #established = false;
   #onIdle: (() => void) | undefined;
@@ -94,7 +99,7 @@ class TriggerDispatcher {
           else onRefused(error);
           return;
         }
-        this.#accept(message, pattern);
+        this.#accept({ message, pattern, atMs: performance.now() });
       },
     });
   }
@@ -110,34 +115,44 @@ class TriggerDispatcher {
     await promise;
   }
 
-  #accept(message: Msg, pattern: string): void {
+  #accept(arrival: Arrival): void {
     if (this.#inFlight < IN_FLIGHT) {
-      void this.#run(message, pattern);
+      void this.#run(arrival);
     } else if (this.#waiting.length < MAX_WAITING) {
-      this.#waiting.push({ message, pattern });
+      this.#waiting.push(arrival);
     } else {
-      this.#finish(message, pattern, { kind: "failed", message: "too many messages wait for this function" });
+      this.#finish(arrival, { kind: "failed", message: "too many messages wait for this function" });
     }
   }
 
-  async #run(message: Msg, pattern: string): Promise<void> {
+  async #run(arrival: Arrival): Promise<void> {
+    const { subject, data } = arrival.message;
     this.#inFlight += 1;
-    const outcome = await this.#options.invoke(message.subject, message.data);
+    const outcome = await this.#options.invoke(subject, data);
     this.#inFlight -= 1;
-    this.#finish(message, pattern, outcome);
+    this.#finish(arrival, outcome);
     const next = this.#waiting.shift();
-    if (next !== undefined) void this.#run(next.message, next.pattern);
+    if (next !== undefined) void this.#run(next);
     else if (this.#inFlight === 0) this.#onIdle?.();
   }
 
-  #finish(message: Msg, pattern: string, outcome: TriggerOutcome): void {
-    this.#options.onDone({ pattern, outcome: answer(message, outcome) });
+  #finish({ message, pattern, atMs }: Arrival, given: TriggerOutcome): void {
+    const outcome = answer(message, given);
+    this.#options.onDone({ pattern, outcome, durationNs: nanosecondsSince(atMs) });
   }
+}
+
+/** A message, and when it arrived. */
+interface Arrival {
+  readonly message: Msg;
+  readonly pattern: string;
+  readonly atMs: number;
 }
 
 /** Sends the answer (T3) and returns the outcome, which a reply that cannot be sent turns into a failure. */
 function answer(message: Msg, outcome: TriggerOutcome): TriggerOutcome {
   if (message.reply === undefined || message.reply === "") return outcome;
+  if (!fitsBytes(message.reply, MAX_REPLY_BYTES)) return outcome;
   if (outcome.kind === "failed") {
     respondFailure(message, outcome.message);
     return outcome;

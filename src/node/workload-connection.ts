@@ -1,6 +1,8 @@
 import type { NatsConnection } from "@nats-io/transport-node";
+import type { WorkloadServices } from "../host-services/host/host-services.ts";
 import type { ConnectionSettings } from "../nats/connection-settings.ts";
 import type { NodeConfiguration } from "./configuration.ts";
+import { createWorkloadServices } from "./workload-services.ts";
 import type { Workload, WorkloadCredentials } from "./workload.ts";
 
 /** The connections used on behalf of one function, apart from the control connection (protocol.md 6.7). */
@@ -9,6 +11,8 @@ export interface WorkloadConnection {
   readonly triggers: NatsConnection;
   /** Key-value and object stores; the same as `triggers` unless the deploy gave a trigger connection of its own. */
   readonly hostServices: NatsConnection;
+  /** What the function may call, over these connections. */
+  readonly services: WorkloadServices;
   close(): Promise<void>;
 }
 
@@ -31,14 +35,17 @@ export async function connectWorkload(
 ): Promise<WorkloadConnection> {
   const hostServices = await connect(hostServiceSettings(configuration, control, workload.hostServices));
   if (workload.triggerConnection === undefined) {
-    return { triggers: hostServices, hostServices, close: async () => hostServices.close() };
+    const connections = { triggers: hostServices, hostServices };
+    const services = createWorkloadServices(configuration, workload, connections);
+    return { ...connections, services, close: async () => hostServices.close() };
   }
   try {
     const triggers = await connect(given(workload.triggerConnection, "workload-trigger-subscription"));
     const close = async (): Promise<void> => {
       await Promise.allSettled([triggers.close(), hostServices.close()]);
     };
-    return { triggers, hostServices, close };
+    const services = createWorkloadServices(configuration, workload, { triggers, hostServices });
+    return { triggers, hostServices, services, close };
   } catch (error) {
     await hostServices.close();
     throw error;

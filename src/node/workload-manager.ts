@@ -8,11 +8,13 @@
  */
 import { NexError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
-import type { AgentNotice, AgentSession } from "./agent-session.ts";
+import type { AgentNotice, AgentSession, AgentSessionOptions } from "./agent-session.ts";
 import { takeArtifact } from "./artifact-intake.ts";
 import type { OpenedArtifact } from "./artifact-source.ts";
-import { exitCodeOf } from "./machine.ts";
-import type { DeployedWorkload, Machine, MachineEnd } from "./machine.ts";
+import { prefixed, requireDeploying } from "./deploy-steps.ts";
+import { endMachine } from "./end-machine.ts";
+import type { EndedWorkload } from "./end-machine.ts";
+import type { DeployedWorkload, Machine, MachineEnd, MachineState } from "./machine.ts";
 import type { NodeState } from "./node-state.ts";
 import { WarmPool } from "./warm-pool.ts";
 import type { WorkloadConnection } from "./workload-connection.ts";
@@ -20,15 +22,16 @@ import type { WorkloadReporter } from "./workload-reporter.ts";
 import { openWorkloadTriggers } from "./workload-triggers.ts";
 import type { Workload } from "./workload.ts";
 
-/** How long a deploy waits for a warm agent. */
+/** How long a deploy waits for a warm agent unless told otherwise. */
 const POOL_WAIT_MS = 5000;
-/** How long a workload has to leave after its first signal (protocol.md 8.3). */
-const STOP_GRACE_MS = 5000;
 
 /** Starts one agent in a new sandbox; resolves once it is handshaken. Rejects with nothing left behind. */
 export type StartAgent = (
   id: string,
-  options: { readonly signal: AbortSignal; readonly onNotice: (notice: AgentNotice) => void },
+  options: {
+    readonly signal: AbortSignal;
+    readonly onNotice: AgentSessionOptions["onNotice"];
+  },
 ) => Promise<AgentSession>;
 
 export interface WorkloadManagerOptions {
@@ -37,7 +40,15 @@ export interface WorkloadManagerOptions {
   readonly createId: () => string;
   readonly connectWorkload: (workload: Workload) => Promise<WorkloadConnection>;
   readonly reporter: WorkloadReporter;
+  /** Called once for every workload that ran, after it was reported. */
+  readonly onEnded: (ended: EndedWorkload) => void;
   readonly logger: Logger;
+}
+
+/** How a deploy is made. */
+export interface DeployOptions {
+  /** How long to wait for a warm agent. Default 5000. */
+  readonly poolWaitMs?: number;
 }
 
 /** A machine taken from the pool for one deploy. */
@@ -53,6 +64,8 @@ export class WorkloadManager {
   /** Ends reported while the machine was still deploying (D4). */
   readonly #earlyEnds = new Map<string, MachineEnd>();
   readonly #cancelled = new AbortController();
+  /** Every agent that has not been taken down yet. */
+  readonly #agents = new Set<AgentSession>();
 
   constructor(options: WorkloadManagerOptions) {
     this.#options = options;
@@ -74,8 +87,12 @@ export class WorkloadManager {
    *
    * @throws {NexError} with the text of protocol.md 2.7, checks 10 to 15
    */
-  async deploy(workload: Workload, open: () => Promise<OpenedArtifact>): Promise<string> {
-    const reservation = await this.#reserve(workload);
+  async deploy(
+    workload: Workload,
+    open: () => Promise<OpenedArtifact>,
+    { poolWaitMs = POOL_WAIT_MS }: DeployOptions = {},
+  ): Promise<string> {
+    const reservation = await this.#reserve(workload, poolWaitMs);
     const [deployed, artifact] = await this.#fetch(reservation, workload, open);
     await this.#run(reservation, deployed, artifact);
     return reservation.machine.id;
@@ -101,11 +118,17 @@ export class WorkloadManager {
     await Promise.all(machines.map(async (machine) => this.end(machine, { kind: "node-shutdown" })));
   }
 
+  /** Kills all sandboxes at once, whatever they and their triggers are doing; `close` then has nothing to wait for. */
+  async kill(): Promise<void> {
+    this.cancelDeploys();
+    await Promise.allSettled([...this.#agents].map(async (agent) => agent.stop(0)));
+  }
+
   async #warmUp(signal: AbortSignal): Promise<Machine> {
     const machine = this.#options.node.machines.add(this.#options.createId());
     let agent: AgentSession;
     try {
-      const onNotice = (notice: AgentNotice): void => this.#noticed(machine, notice);
+      const onNotice = (notice: AgentNotice): Promise<void> | undefined => this.#noticed(machine, notice);
       agent = await this.#options.startAgent(machine.id, { signal, onNotice });
     } catch (error) {
       const reason: MachineEnd = { kind: "agent-lost", message: errorText(error) };
@@ -114,15 +137,17 @@ export class WorkloadManager {
       throw error;
     }
     machine.become({ kind: "idle", agent });
+    this.#agents.add(agent);
+    void machine.ended.then(() => this.#agents.delete(agent));
     void agent.lost.then(async (message) => this.end(machine, { kind: "agent-lost", message }));
     this.#options.logger.info("Adding new agent process to warm pool", { workload_id: machine.id });
     return machine;
   }
 
-  async #reserve(workload: Workload): Promise<Reservation> {
+  async #reserve(workload: Workload, waitMs: number): Promise<Reservation> {
     using _pending = this.#options.node.countPendingDeploy();
     for (;;) {
-      const machine = await prefixed("Failed to get agent client from pool", this.#pool.take(POOL_WAIT_MS));
+      const machine = await prefixed("Failed to get agent client from pool", this.#pool.take(waitMs));
       const { state } = machine;
       // It may have ended between the pool's hand and ours.
       if (state.kind !== "idle") continue;
@@ -182,8 +207,14 @@ export class WorkloadManager {
     try {
       await prefixed("Failed to deploy workload", agent.deploy(deployed, artifact));
       const triggers = openWorkloadTriggers({
+        identity: this.#options.node.identity,
+        workloadId: machine.id,
         workload,
-        connect: connectWorkload,
+        connect: async (of) => {
+          const connection = await connectWorkload(of);
+          agent.serve(connection.services);
+          return connection;
+        },
         invoke: agent.trigger,
         onDone: (record) => {
           if (record.outcome.kind === "succeeded") deployed.usage.runtimeNs += record.outcome.runtimeNs;
@@ -218,65 +249,35 @@ export class WorkloadManager {
     machine.become({ kind: "running", agent, since: new Date(), triggers, ...deployed });
   }
 
-  #noticed(machine: Machine, notice: AgentNotice): void {
+  /** The promise resolves once there is room for further log lines. */
+  #noticed(machine: Machine, notice: AgentNotice): Promise<void> | undefined {
     const { state } = machine;
-    if (state.kind !== "deploying" && state.kind !== "running") return;
     if (notice.kind === "log") {
-      this.#options.reporter.log(machine.id, state.workload, notice);
-      return;
+      const workload = workloadOf(state);
+      return workload === undefined ? undefined : this.#options.reporter.log(machine.id, workload, notice);
     }
     const end: MachineEnd = { kind: "exited", code: notice.code, message: notice.message };
     if (state.kind === "running") void this.end(machine, end);
-    else this.#earlyEnds.set(machine.id, end);
+    else if (state.kind === "deploying") this.#earlyEnds.set(machine.id, end);
+    return undefined;
   }
 
   async #endOnce(machine: Machine, reason: MachineEnd): Promise<void> {
-    const { state } = machine;
-    if (state.kind === "warming" || state.kind === "stopping" || state.kind === "ended") return;
-    const { agent } = state;
-    machine.become({ kind: "stopping", reason, deployed: state.kind === "idle" ? undefined : state });
-    this.#pool.remove(machine);
-    if (state.kind === "running") await this.#attempt("drain triggers", state.triggers.close());
-    if (state.kind === "running" && isReachable(reason)) {
-      await this.#attempt("undeploy", agent.undeploy(STOP_GRACE_MS));
-    }
-    await this.#attempt("stop the sandbox", agent.stop(STOP_GRACE_MS));
-    machine.become({ kind: "ended", reason });
+    const { reporter, onEnded, logger } = this.#options;
+    const ended = await endMachine(machine, reason, { onStopping: () => this.#pool.remove(machine), logger });
     this.#earlyEnds.delete(machine.id);
-    // A deploy that failed is answered, not announced: the workload never ran.
-    if (state.kind === "running") this.#options.reporter.undeployed(machine.id, state.workload, reason);
-    const code = exitCodeOf(reason);
-    this.#options.logger.info("Machine ended", { workload_id: machine.id, reason: reason.kind, code });
-  }
-
-  async #attempt(action: string, work: Promise<unknown>): Promise<void> {
-    try {
-      await work;
-    } catch (error) {
-      this.#options.logger.warn("Cannot end a machine cleanly", { action, error: errorText(error) });
-    }
+    if (ended === undefined) return;
+    reporter.undeployed(ended.id, ended.workload, reason);
+    onEnded(ended);
   }
 }
 
-/** Whether there is still an agent with a workload to talk to. */
-function isReachable({ kind }: MachineEnd): boolean {
-  return kind === "stop-requested" || kind === "node-shutdown";
+/** The workload whose log lines these are: also the last words of one that is being stopped. */
+function workloadOf(state: MachineState): Workload | undefined {
+  if (state.kind === "stopping") return state.deployed?.workload;
+  return state.kind === "deploying" || state.kind === "running" ? state.workload : undefined;
 }
 
 function undeployed(workload: Workload): DeployedWorkload {
   return { workload, bytes: 0, hash: "", usage: { runtimeNs: 0 } };
-}
-
-function requireDeploying(machine: Machine): void {
-  if (machine.state.kind === "deploying") return;
-  throw new NexError({ code: "DEPLOY_FAILED", message: "Failed to deploy workload: the agent ended" });
-}
-
-async function prefixed<T>(prefix: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (cause) {
-    const code = cause instanceof NexError ? cause.code : "DEPLOY_FAILED";
-    throw new NexError({ code, message: `${prefix}: ${errorText(cause)}`, cause });
-  }
 }

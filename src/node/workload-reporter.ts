@@ -1,14 +1,14 @@
-import type { NatsConnection } from "@nats-io/transport-node";
 import type { LogLevel } from "../control-api/logs.ts";
 import { encodeLogEntry } from "../control-api/logs.ts";
 import { subjects } from "../control-api/subjects.ts";
 import type { EventPublisher } from "./event-publisher.ts";
 import { describeEnd, exitCodeOf } from "./machine.ts";
 import type { MachineEnd } from "./machine.ts";
+import type { Outbox } from "./outbox.ts";
 import type { TriggerRecord } from "./triggers.ts";
 import type { Workload } from "./workload.ts";
 
-/** A line of a workload's log. */
+/** What a workload wrote: a line, or several. */
 export interface WorkloadLogLine {
   readonly level: LogLevel;
   readonly text: string;
@@ -19,19 +19,43 @@ export interface WorkloadReporter {
   deployed(id: string, workload: Workload): void;
   undeployed(id: string, workload: Workload, end: MachineEnd): void;
   triggered(id: string, workload: Workload, record: TriggerRecord): void;
-  log(id: string, workload: Workload, line: WorkloadLogLine): void;
+  /**
+   * Lines that NATS does not take now are dropped, and the log says how many. The promise resolves once there is room
+   * again; undefined when there is.
+   */
+  log(id: string, workload: Workload, line: WorkloadLogLine): Promise<void> | undefined;
 }
 
 export function createWorkloadReporter(options: {
-  readonly connection: NatsConnection;
+  readonly outbox: Outbox;
   readonly nodeId: string;
   readonly events: EventPublisher;
 }): WorkloadReporter {
-  const { connection, nodeId, events } = options;
-  const log = (id: string, { namespace, name }: Workload, { level, text }: WorkloadLogLine): void => {
-    if (connection.isClosed()) return;
-    const subject = subjects.workloadLog({ namespace, nodeId, workloadName: name, workloadId: id });
-    connection.publish(subject, encodeLogEntry({ text, level, id }));
+  const { outbox, nodeId, events } = options;
+  /** Dropped lines by workload id, until its log has said so. */
+  const dropped = new Map<string, number>();
+  const send = (id: string, { namespace, name }: Workload, { level, text }: WorkloadLogLine): boolean =>
+    outbox.publish(
+      subjects.workloadLog({ namespace, nodeId, workloadName: name, workloadId: id }),
+      encodeLogEntry({ text, level, id }),
+    );
+  const tellDropped = (id: string, workload: Workload): boolean => {
+    const count = dropped.get(id);
+    if (count === undefined) return true;
+    const told = send(id, workload, { level: "WARN", text: droppedText(count) });
+    if (told) dropped.delete(id);
+    return told;
+  };
+  const log = (
+    id: string,
+    workload: Workload,
+    { level, text }: WorkloadLogLine,
+  ): Promise<void> | undefined => {
+    for (const line of linesOf(text)) {
+      if (tellDropped(id, workload) && send(id, workload, { level, text: line })) continue;
+      dropped.set(id, (dropped.get(id) ?? 0) + 1);
+    }
+    return outbox.room();
   };
   return {
     log,
@@ -42,6 +66,8 @@ export function createWorkloadReporter(options: {
       });
     },
     undeployed: (id, workload, end) => {
+      tellDropped(id, workload);
+      dropped.delete(id);
       const code = exitCodeOf(end);
       const ended =
         end.kind === "exited" ? `Exited workload: ${workload.name}; vm: ${id}; status: ${code}` : undefined;
@@ -64,11 +90,23 @@ export function createWorkloadReporter(options: {
       if (outcome.kind === "succeeded") {
         events.workload(origin, "function_exec_succeeded", { ...common, elapsed_nanos: outcome.runtimeNs });
         const text = `Function ${workload.name} execution succeeded (${outcome.runtimeNs}ns)`;
-        log(id, workload, { level: "DEBUG", text });
+        void log(id, workload, { level: "DEBUG", text });
         return;
       }
       events.workload(origin, "function_exec_failed", { ...common, error: outcome.message });
-      log(id, workload, { level: "ERROR", text: `Function execution failed: ${outcome.message}` });
+      void log(id, workload, { level: "ERROR", text: `Function execution failed: ${outcome.message}` });
     },
   };
+}
+
+/** A text without line ends as it is; else its lines, a last line feed ends one. */
+function linesOf(text: string): readonly string[] {
+  if (!text.includes("\n")) return [text];
+  const lines = text.split(/\r?\n/);
+  if (lines.at(-1) === "") lines.pop();
+  return lines;
+}
+
+function droppedText(count: number): string {
+  return `… ${count} ${count === 1 ? "line" : "lines"} dropped`;
 }

@@ -1,7 +1,9 @@
 import type { WorkloadClaims } from "../control-api/claims.ts";
+import type { RestartRecord } from "./restart-policy.ts";
 
 /** The workload types a node can run. `oci` is known to the protocol but not implemented. */
-export type WorkloadType = "native" | "v8" | "wasm";
+export const WORKLOAD_TYPES = ["native", "v8", "wasm"] as const;
+export type WorkloadType = (typeof WORKLOAD_TYPES)[number];
 
 /** Credentials of a connection that came with a deploy request. */
 export interface WorkloadCredentials {
@@ -17,7 +19,10 @@ export interface Workload {
   readonly type: WorkloadType;
   readonly description: string;
   readonly argv: readonly string[];
+  /** Deployed again when it fails; native only. */
   readonly essential: boolean;
+  /** What happened to its earlier instances. */
+  readonly restarts: RestartRecord;
   readonly triggerSubjects: readonly string[];
   /** Decrypted; never logged. */
   readonly environment: Readonly<Record<string, string>>;

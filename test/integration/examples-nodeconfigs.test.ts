@@ -27,8 +27,13 @@ const purposes: Record<string, (configuration: NodeConfiguration) => unknown> = 
     ["10.10.10.0/24", "10.10.10.1"],
   ],
   "hostservices_config.json": ({ host_services: { services } }) => [
-    [services["http"]?.enabled, services["kv"]],
-    [false, { enabled: true, config: { bucket_name: "shared_functions", jit_provision: false } }],
+    [
+      services.http.enabled,
+      services.kv.enabled,
+      services.kv.config.bucket_name,
+      services.kv.config.jit_provision,
+    ],
+    [false, true, "shared_functions", false],
   ],
   "autostart_config.json": ({ autostart }) => [
     autostart?.workloads.map(({ type, location }) => [type, location]),

@@ -164,17 +164,6 @@ test("a function that does not compile is refused, and nothing of it is left", a
   await it.stop(id, "fine");
 });
 
-test("host services are not there yet: a call fails with a text that says so", async () => {
-  const { id } = await it.deploy({
-    name: "hs",
-    artifact: `() => { try { hostServices.kv.get("a"); } catch (error) { return String(error); } }`,
-    workloadType: "v8",
-    triggerSubjects: ["t8.hs"],
-  });
-  assert.match((await it.connection.request("t8.hs")).string(), /No such host service: kv/);
-  await it.stop(id, "hs");
-});
-
 test("the environment reaches a function as the frozen global env", async () => {
   const { id } = await it.deploy({
     name: "environment",
@@ -185,4 +174,32 @@ test("the environment reaches a function as the frozen global env", async () => 
   });
   assert.equal((await it.connection.request("t9.environment")).string(), '"hi"');
   await it.stop(id, "environment");
+});
+
+test("a function that takes too much memory is answered with the reason, and its end is reported", async () => {
+  const events = await collectEvents(it.connection);
+  const { id } = await it.deploy({
+    name: "bomb",
+    artifact: `(subject, payload) => payload.length === 0 ? 1 : new Array(1e8).fill(1.5).length`,
+    workloadType: "v8",
+    triggerSubjects: ["t11.bomb"],
+  });
+  assert.equal((await it.connection.request("t11.bomb")).string(), "1");
+  const reply = await it.connection.request("t11.bomb", "x", { timeout: 15_000 });
+  // Which of the two the watchdog sees first depends on how busy the machine is.
+  const reason = /memory limit|does not stop after its time limit/;
+  assert.match(reply.headers?.get("Nats-Service-Error") ?? "", reason);
+  const ended = await until(() =>
+    events.find(({ type, source }) => type === "workload_undeployed" && source.endsWith(id)),
+  );
+  assert.match(String(ended?.data["reason"]), reason);
+  // The node deploys the function again, under a new id.
+  const again = await until(async () => (await it.connection.request("t11.bomb")).string());
+  assert.equal(again, "1");
+  const machines = (await it.client.nodeInfo(it.node.nodeId)).machines.filter(
+    ({ workload }) => workload.name === "bomb",
+  );
+  assert.equal(machines.length, 1);
+  assert.notEqual(machines[0]?.id, id);
+  await it.stop(machines[0]?.id ?? "", "bomb");
 });

@@ -10,6 +10,7 @@ import {
   encodeDeployReply,
   encodeFailure,
   encodeInfoReply,
+  encodeLameDuckReply,
   encodePingReply,
   encodeStopReply,
   encodeWorkloadPingReply,
@@ -40,6 +41,10 @@ export interface FakeNodeOptions {
   readonly refuseDeploys?: string;
   /** Text of the refusal of every stop. */
   readonly refuseStops?: string;
+  /** What INFO says of each workload beyond the fields of release 0.2.7. */
+  readonly workload?: Partial<Machine["workload"]>;
+  /** Text of the refusal of every lame duck command. */
+  readonly refuseLameDuck?: string;
   /** Answers nothing but PING, AUCTION and INFO. */
   readonly silent?: boolean;
 }
@@ -60,6 +65,8 @@ export interface FakeNode extends AsyncDisposable {
   readonly xkey: string;
   /** Every accepted deploy, also of workloads that were stopped. */
   readonly deploys: readonly FakeDeploy[];
+  /** Every lame duck command, as it was sent. */
+  readonly lameDucks: readonly Uint8Array[];
   /** Ids that run now. */
   running(): string[];
 }
@@ -68,7 +75,9 @@ export interface FakeNode extends AsyncDisposable {
 export async function startFakeNode(options: FakeNodeOptions): Promise<FakeNode> {
   const connection = await connect({ servers: options.url });
   const node = new FakeNodeState(connection, options);
-  const { auction, pingAll, ping, workloadPing, info, deploy, stop } = nodeSubscriptions(node.nodeId);
+  const { auction, pingAll, ping, workloadPing, info, deploy, stop, lameDuck } = nodeSubscriptions(
+    node.nodeId,
+  );
   answer(connection, pingAll, () => encodePingReply(node.ping()));
   answer(connection, ping, () => encodePingReply(node.ping()));
   answer(connection, auction, (_, body) => (node.fits(body) ? encodeAuctionReply(node.ping()) : undefined));
@@ -77,12 +86,14 @@ export async function startFakeNode(options: FakeNodeOptions): Promise<FakeNode>
   if (options.silent !== true) {
     answer(connection, deploy, async (subject, body) => node.deploy(subject, body));
     answer(connection, stop, (subject, body) => node.stop(subject, body));
+    answer(connection, lameDuck, (_, body) => node.lameDuck(body));
   }
   await connection.flush();
   return {
     nodeId: node.nodeId,
     xkey: node.xkey,
     deploys: node.deploys,
+    lameDucks: node.lameDucks,
     running: () => [...node.machines.keys()],
     [Symbol.asyncDispose]: () => connection.close(),
   };
@@ -114,6 +125,7 @@ class FakeNodeState {
   readonly #connection: NatsConnection;
   readonly #options: FakeNodeOptions;
   readonly deploys: FakeDeploy[] = [];
+  readonly lameDucks: Uint8Array[] = [];
   readonly machines = new Map<string, FakeMachine>();
 
   constructor(connection: NatsConnection, options: FakeNodeOptions) {
@@ -196,6 +208,7 @@ class FakeNodeState {
         runtime: "8m47s",
         type: request.type,
         hash: claims.hash ?? String(artifact.length),
+        ...this.#options.workload,
       };
       this.machines.set(id, {
         ...deploy,
@@ -233,6 +246,13 @@ class FakeNodeState {
     } catch (error) {
       return encodeFailure("stop", `Invalid stop request: ${errorText(error)}`);
     }
+  }
+
+  lameDuck(body: Uint8Array): Uint8Array {
+    const { refuseLameDuck } = this.#options;
+    if (refuseLameDuck !== undefined) return encodeFailure("lameDuck", refuseLameDuck);
+    this.lameDucks.push(body);
+    return encodeLameDuckReply({ node_id: this.nodeId, success: true });
   }
 
   async #accept(namespace: string, request: DeployRequest): Promise<FakeDeploy> {

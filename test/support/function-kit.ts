@@ -15,6 +15,7 @@ export interface TestFunctionOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly limits?: Partial<FunctionLimits>;
   readonly hostServices?: HostServices;
+  readonly fresh?: boolean;
 }
 
 /** A loaded function that remembers what it logged. */
@@ -33,6 +34,7 @@ export async function loadTestFunction(options: TestFunctionOptions): Promise<Te
     environment: options.environment ?? {},
     limits: { timeoutMs: 5000, memoryMiB: 64, ...options.limits },
     hostServices: options.hostServices ?? noHostServices,
+    fresh: options.fresh ?? false,
     log: (level, text) => lines.push([level, text]),
     onFatal: (reason) => {
       throw new Error(`unexpected end of the function: ${reason}`);

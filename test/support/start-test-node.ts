@@ -19,6 +19,7 @@ import { loadConfiguration } from "../../src/node/configuration.ts";
 import type { ConfigurationOverrides } from "../../src/node/configuration.ts";
 import { startNode } from "../../src/node/start-node.ts";
 import type { NodeHandle } from "../../src/node/start-node.ts";
+import type { SandboxDriver } from "../../src/sandbox/sandbox.ts";
 import { startNats } from "./start-nats.ts";
 import type { TestNats } from "./start-nats.ts";
 
@@ -27,6 +28,10 @@ export interface TestNodeOptions {
   /** A server to share; without one the node gets (and disposes) its own. */
   readonly nats?: TestNats;
   readonly namespace?: string;
+  /** Default: the real one. Disposed with the node. */
+  readonly driver?: SandboxDriver;
+  /** Default that of a node. */
+  readonly heartbeatMs?: number;
 }
 
 /** Short form of a deploy: the artifact is uploaded first. */
@@ -42,6 +47,8 @@ export interface TestNode extends AsyncDisposable {
   readonly client: ControlClient;
   readonly issuer: SigningKey;
   readonly publisher: SealingKey;
+  /** Path of its pid file. */
+  readonly pidFile: string;
   /** Every line the node has logged so far. */
   readonly logs: readonly LogEntry[];
   upload(name: string, artifact: string | Uint8Array): Promise<string>;
@@ -54,18 +61,21 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
   const nats = options.nats ?? stack.use(await startNats());
   const directory = await mkdtemp(join(tmpdir(), "nex-test-node-"));
   stack.defer(async () => rm(directory, { recursive: true, force: true }));
+  const pidFile = join(directory, "node.pid");
   const logs: LogEntry[] = [];
   const node = stack.use(
     await startNode({
       configuration: await loadConfiguration(undefined, {
         no_sandbox: true,
-        pid_filepath: join(directory, "node.pid"),
+        pid_filepath: pidFile,
         ...options.configuration,
       }),
       connection: { servers: nats.url },
       environment: {},
       logger: createLogger((entry) => logs.push(entry)),
       version: "0.2.7",
+      ...(options.driver === undefined ? {} : { driver: options.driver }),
+      ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
     }),
   );
   const connection = await nats.connect();
@@ -92,6 +102,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     client,
     issuer,
     publisher,
+    pidFile,
     logs,
     upload,
     deploy: async ({ name, artifact, ...order }) =>

@@ -47,7 +47,7 @@ test("A JavaScript function reaches no object of the host through constructors",
 
 test("A JavaScript function has only the language's globals and its own", async () => {
   const source = `() => Object.getOwnPropertyNames(globalThis).filter((name) =>
-    !/^(Object|Function|Array|Number|parse\\w+|Infinity|NaN|undefined|Boolean|String|Symbol|Date|Promise|RegExp|Error|\\w+Error|globalThis|JSON|Math|Intl|ArrayBuffer|\\w+Array|DataView|Map|BigInt|Set|Iterator|WeakMap|WeakSet|WeakRef|Proxy|Reflect|(de|en)codeURI(Component)?|(un)?escape|eval|is(Finite|NaN)|(Async)?DisposableStack|console|env|hostServices)$/.test(name))`;
+    !/^(Object|Function|Array|Number|parse\\w+|Infinity|NaN|undefined|Boolean|String|Symbol|Date|Promise|RegExp|Error|\\w+Error|globalThis|JSON|Math|Intl|ArrayBuffer|\\w+Array|DataView|Map|BigInt|Set|Iterator|WeakMap|WeakSet|WeakRef|Proxy|Reflect|(de|en)codeURI(Component)?|(un)?escape|eval|is(Finite|NaN)|(Async)?DisposableStack|console|env|hostServices|DOMException|Text(En|De)coder|atob|btoa|URL(SearchParams)?|structuredClone|crypto|(set|clear)(Timeout|Interval)|queueMicrotask|performance|Headers|Request|Response|fetch)$/.test(name))`;
   assert.equal(await answer(source), "[]");
   const removed =
     "() => [typeof WebAssembly, typeof SharedArrayBuffer, typeof Atomics, typeof FinalizationRegistry]";

@@ -1,10 +1,14 @@
 import type { Inspect } from "./guest-inspect.ts";
 
 /**
- * What an invocation comes back with: JSON text, bytes, nothing, or a failure as `[failure, message]`; a promise of
- * these when the function is asynchronous.
+ * What an invocation comes back with: JSON text, bytes, nothing, or a failure as `[failure, message, stack]`; a promise
+ * of these when the function is asynchronous.
  */
-export type RunnerReply = string | Uint8Array | undefined | readonly [failure: string, message: string];
+export type RunnerReply =
+  | string
+  | Uint8Array
+  | undefined
+  | readonly [failure: string, message: string, stack?: string];
 
 /** The part of the runner that the host calls. */
 export interface GuestRunner {
@@ -15,6 +19,8 @@ export interface GuestRunner {
   /** Calls the function; answers true when its result is still to come, from {@link takePending}. */
   readonly begin: (subject: string, payload: Uint8Array) => RunnerReply | true;
   readonly takePending: () => Promise<RunnerReply> | undefined;
+  /** A failure as it is reported. */
+  readonly explain: (error: unknown) => RunnerReply;
 }
 
 /** What the runner needs. */
@@ -22,16 +28,15 @@ export interface GuestRunnerParts {
   readonly inspect: Inspect;
   readonly begin: () => void;
   readonly flush: () => void;
-  /** File name of the function's code in stack traces. */
-  readonly fileName: string;
 }
 
 /**
  * Calls the function and turns its result into bytes (protocol.md 7.3). Runs inside the isolate, from its own source
  * text: refers to nothing outside its body, and takes what it calls before the function's code runs.
  */
-export function guestRunner({ inspect, begin, flush, fileName }: GuestRunnerParts): GuestRunner {
+export function guestRunner({ inspect, begin, flush }: GuestRunnerParts): GuestRunner {
   const MAX_MESSAGE = 1024;
+  const MAX_STACK = 8192;
   const { stringify } = JSON;
   const { apply, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
   const Bytes = Uint8Array;
@@ -53,27 +58,28 @@ export function guestRunner({ inspect, begin, flush, fileName }: GuestRunnerPart
 
   let target: ((...values: unknown[]) => unknown) | undefined;
 
-  /** Where in the function's source an error arose, from its stack: ` (echojs:3:12)`. */
-  const placeOf = (stack: unknown): string => {
-    if (typeof stack !== "string") return "";
-    const start = stack.indexOf(`${fileName}:`);
-    if (start < 0) return "";
-    let end = start + fileName.length;
-    while (end < stack.length && "0123456789:".includes(stack.charAt(end))) end += 1;
-    return ` (${stack.slice(start + 8, end)})`;
-  };
-
   const messageOf = (error: unknown): string => {
     try {
       let message = typeof error === "string" ? error : "";
       if (message === "" && error instanceof ErrorOf) {
-        const { name, message: reason, stack } = error;
-        message = (text(reason) === "" ? text(name) : `${text(name)}: ${text(reason)}`) + placeOf(stack);
+        const { name, message: reason } = error;
+        message = text(reason) === "" ? text(name) : `${text(name)}: ${text(reason)}`;
       }
       if (message === "") message = inspect(error);
       return message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}...` : message;
     } catch {
       return "the function threw a value that cannot be shown";
+    }
+  };
+
+  /** The places of an error, for the host to read. */
+  const stackOf = (error: unknown): string => {
+    try {
+      if (!(error instanceof ErrorOf)) return "";
+      const { stack } = error;
+      return typeof stack === "string" ? stack.slice(0, MAX_STACK) : "";
+    } catch {
+      return "";
     }
   };
 
@@ -106,15 +112,17 @@ export function guestRunner({ inspect, begin, flush, fileName }: GuestRunnerPart
       const reason = typeof value === "object" ? "it has no JSON text" : `it is a ${typeof value}`;
       return ["unserializable-result", `result cannot be serialized: ${reason}`];
     } catch (error) {
-      return ["unserializable-result", `result cannot be serialized: ${messageOf(error)}`];
+      return ["unserializable-result", `result cannot be serialized: ${messageOf(error)}`, stackOf(error)];
     }
   };
+
+  const explain = (error: unknown): RunnerReply => ["exception", messageOf(error), stackOf(error)];
 
   const awaited = async (value: unknown): Promise<RunnerReply> => {
     try {
       return reply(await value);
     } catch (error) {
-      return ["exception", messageOf(error)];
+      return explain(error);
     } finally {
       flush();
     }
@@ -130,7 +138,7 @@ export function guestRunner({ inspect, begin, flush, fileName }: GuestRunnerPart
       const value: unknown = apply(target, root, [subject, payload]);
       return isThenable(value) ? awaited(value) : reply(value);
     } catch (error) {
-      return ["exception", messageOf(error)];
+      return explain(error);
     } finally {
       flush();
     }
@@ -149,12 +157,13 @@ export function guestRunner({ inspect, begin, flush, fileName }: GuestRunnerPart
         target = value as typeof target;
         return undefined;
       } catch (error) {
-        return ["exception", messageOf(error)];
+        return explain(error);
       } finally {
         flush();
       }
     },
     invoke,
+    explain,
     begin(subject, payload) {
       const result = invoke(subject, payload);
       if (typeof result !== "object" || getPrototypeOf(result) !== promises) return result as RunnerReply;

@@ -1,128 +1,169 @@
-import { guestHostServices } from "../../host-services/guest/guest-host-services.ts";
-import { createServiceBridge } from "../../host-services/guest/service-bridge.ts";
-import type { FunctionFailure, FunctionLogLevel, FunctionSpec } from "../function.ts";
-import { ownBytes } from "../guest.ts";
-import type { Guest, GuestReply } from "../guest.ts";
+import type { FunctionFailure, FunctionSpec } from "../function.ts";
+import type { Guest, GuestReply, RunHere } from "../guest.ts";
 import type { Isolate, IsolateEngine } from "../isolate-engine.ts";
-import { guestConsole } from "./guest-console.ts";
-import { guestContext } from "./guest-context.ts";
-import { guestInspect } from "./guest-inspect.ts";
-import { guestRunner } from "./guest-runner.ts";
-import type { GuestRunner, RunnerReply } from "./guest-runner.ts";
+import { createFailureText } from "./failure-text.ts";
+import type { DescribeFailure } from "./failure-text.ts";
+import type { RunnerReply } from "./guest-runner.ts";
+import { startJavaScriptContext } from "./javascript-context.ts";
+import type { JavaScriptContext } from "./javascript-context.ts";
 import { compileScript, fileNameOf } from "./script.ts";
 
-/** Guest code travels as the text of its functions, so it is type-checked here and survives bundling. */
-const GUEST_SOURCE = `"use strict";
-return (${String(guestContext)})({
-  inspect: (${String(guestInspect)})(),
-  createConsole: ${String(guestConsole)},
-  createHostServices: ${String(guestHostServices)},
-  createRunner: ${String(guestRunner)},
-}, { log: $0, call: $1, environment: $2, fileName: $3, callsHost: $4 });`;
+/**
+ * Where a function may wait for the host: `hostServices` other than `hostServices.async`. Computed names do not count
+ * and are refused.
+ */
+const BLOCKS = /\bhostServices\b(?!\s*\.\s*async\b)/;
 
-/** Names through which a function reaches the host; computed ones do not count and are refused. */
-const CALLS_HOST = /\b(?:hostServices|fetch)\b/;
+/** Errors of the engine; a function that words its own like these is treated like them. */
+const ENGINE_ERROR = /^(?:Script |Isolate )/;
+/** Where a stack leaves the isolate. */
+const BOUNDARY = "at (<isolated-vm boundary>)";
 
-const LEVELS: ReadonlySet<string> = new Set<FunctionLogLevel>(["debug", "info", "warn", "error"]);
 const encoder = new TextEncoder();
 
+/** What {@link startJavaScriptGuest} starts. */
+export interface JavaScriptGuestOptions {
+  readonly engine: IsolateEngine;
+  readonly isolate: Isolate;
+  readonly spec: FunctionSpec;
+  readonly runHere: RunHere;
+}
+
 /**
- * Sets a JavaScript function up in a context of its own. The script itself runs with the first invocation, within
- * its time limit, and the context is kept until a timeout.
+ * Sets a JavaScript function up in a context of its own, which is kept until a timeout; with `fresh`, until the end of
+ * an invocation, and the next one is made while nobody waits.
  *
  * @throws {NexError} `FUNCTION_INVALID` when the source does not compile
  */
-export async function startJavaScriptGuest(
-  engine: IsolateEngine,
-  isolate: Isolate,
-  spec: FunctionSpec,
-): Promise<Guest> {
-  const source = await compileScript(isolate, spec);
-  const context = await isolate.createContext();
-  const bridge = createServiceBridge(spec.hostServices);
-  const log = new engine.Reference((batch: unknown) => writeBatch(spec, batch));
-  const call = new engine.Reference(async (...values: unknown[]) => {
-    const [service, method, target, body] = values;
-    const reply = await bridge.call(service, method, target, body);
-    if (typeof reply !== "object") return reply;
-    return new engine.ExternalCopy(reply).copyInto({ release: true, transferIn: true });
-  });
-  const fileName = fileNameOf(spec.name);
-  const callsHost = CALLS_HOST.test(source);
-  const environment = new engine.ExternalCopy(Object.entries(spec.environment));
-  const entry = await context.evalClosure(
-    GUEST_SOURCE,
-    [log, call, environment.copyInto({ release: true }), fileName, callsHost],
-    { filename: "nex:guest", result: { reference: true } },
-  );
-  const bind = await entry.get("bind", { reference: true });
-  const invoke = await entry.get("invoke", { reference: true });
-  const begin = await entry.get("begin", { reference: true });
-  const takePending = await entry.get("takePending", { reference: true });
-  const flush = await entry.get("flush", { reference: true });
-  entry.release();
+export async function startJavaScriptGuest(options: JavaScriptGuestOptions): Promise<Guest> {
+  const { isolate, spec, runHere } = options;
+  const { source, map } = await compileScript(isolate, spec);
+  const blocks = BLOCKS.test(source);
+  const describe = createFailureText(fileNameOf(spec.name), map);
+  let aborted = false;
+  const read = (reply: RunnerReply): GuestReply => {
+    const { outcome, trace } = readReply(reply, describe);
+    // After the answer, and after what the function has logged, which arrives a turn later. Not what comes of its own end.
+    if (trace !== undefined && !aborted) setImmediate(() => setImmediate(() => spec.log("error", trace)));
+    return outcome;
+  };
+  const contexts = createContexts(async () => startJavaScriptContext({ ...options, source, blocks }));
+  await contexts.next();
 
-  const run = {
-    arguments: { copy: true },
-    result: { copy: true, promise: true },
-    timeout: spec.limits.timeoutMs,
-  } as const;
-  const runHere = {
-    arguments: { copy: true },
-    result: { copy: true },
-    timeout: spec.limits.timeoutMs,
-  } as const;
-  const rest = { result: { copy: true, promise: true } } as const;
-  let bound = false;
   const invokeHere = (subject: string, payload: Uint8Array): GuestReply | Promise<GuestReply> => {
-    if (!bound) {
-      const failed = bind.applySync(undefined, [source], runHere) as RunnerReply;
-      if (failed !== undefined) return readReply(failed);
-      bound = true;
+    const { ready } = contexts;
+    if (ready === undefined) return invokeNext(subject, payload);
+    try {
+      const reply = ready.invokeHere(subject, payload);
+      return reply instanceof Promise ? reply.catch(uncaught).then(read) : read(reply);
+    } catch (error) {
+      return read(uncaught(error));
     }
-    const reply = begin.applySync(undefined, [subject, ownBytes(payload)], runHere) as RunnerReply | true;
-    if (reply !== true) return readReply(reply);
-    return (takePending.applySync(undefined, [], rest) as Promise<RunnerReply>).then(readReply);
+  };
+  const invokeNext = async (subject: string, payload: Uint8Array): Promise<GuestReply> => {
+    const context = await contexts.next();
+    const run = async (): Promise<RunnerReply> => runHere(() => context.invokeHere(subject, payload));
+    return read(await run().catch(uncaught));
   };
   return {
-    invokeHere: callsHost ? undefined : invokeHere,
-    async invoke(subject, payload) {
-      if (!bound) {
-        const failed = (await bind.apply(undefined, [source], run)) as RunnerReply;
-        if (failed !== undefined) return readReply(failed);
-        bound = true;
-      }
-      return readReply((await invoke.apply(undefined, [subject, ownBytes(payload)], run)) as RunnerReply);
+    invokeHere: blocks ? undefined : invokeHere,
+    invoke: async (subject, payload) => {
+      const context = await contexts.next();
+      return read(await context.invoke(subject, payload).catch(uncaught));
     },
-    prepare: () => {},
-    abort: () => bridge.abort(),
-    settle: async () => {
-      await flush.apply(undefined, []);
+    prepare: () => {
+      if (spec.fresh === true) contexts.renew();
+    },
+    abort: () => {
+      aborted = true;
+      contexts.ready?.abort();
+    },
+    settle: async () => contexts.ready?.settle(),
+    release: () => contexts.release(),
+  };
+}
+
+/** The context to run in: one after the other. */
+interface Contexts {
+  readonly ready: JavaScriptContext | undefined;
+  /** Makes a context unless one is ready. */
+  next(): Promise<JavaScriptContext>;
+  /** The present context has been used: the next one is made in a moment. */
+  renew(): void;
+  release(): void;
+}
+
+function createContexts(make: () => Promise<JavaScriptContext>): Contexts {
+  let ready: JavaScriptContext | undefined;
+  let making: Promise<JavaScriptContext> | undefined;
+  let soon: NodeJS.Immediate | undefined;
+  let released = false;
+
+  const next = async (): Promise<JavaScriptContext> => {
+    clearImmediate(soon);
+    if (ready !== undefined) return ready;
+    making ??= make().finally(() => {
+      making = undefined;
+    });
+    const made = await making;
+    if (released) made.release();
+    else ready = made;
+    return made;
+  };
+  const makeAhead = (): void => {
+    // The next invocation finds out what is wrong, and answers with it.
+    next().catch(() => {});
+  };
+  return {
+    get ready() {
+      return ready;
+    },
+    next,
+    renew: () => {
+      ready?.release();
+      ready = undefined;
+      soon = setImmediate(makeAhead);
     },
     release: () => {
-      for (const reference of [bind, invoke, begin, takePending, flush, log, call, context])
-        reference.release();
+      released = true;
+      clearImmediate(soon);
+      ready?.release();
+      ready = undefined;
     },
   };
 }
 
+/**
+ * The failure of a function that left a rejected promise unhandled, which the engine reports like its own errors.
+ *
+ * @throws the engine's own errors
+ */
+function uncaught(error: unknown): RunnerReply {
+  if (typeof error === "string") return ["exception", error];
+  if (!(error instanceof Error) || ENGINE_ERROR.test(error.message)) throw error;
+  const [stack = "", outside] = (error.stack ?? "").split(BOUNDARY);
+  if (outside === undefined || !stack.includes("\n    at ")) throw error;
+  return ["exception", `${error.name}: ${error.message}`, stack];
+}
+
 /** What the isolate hands back is not trusted to have any shape. */
-function readReply(reply: Awaited<ReturnType<GuestRunner["invoke"]>>): GuestReply {
-  if (reply === undefined) return { kind: "succeeded", body: new Uint8Array(0) };
-  if (typeof reply === "string") return { kind: "succeeded", body: encoder.encode(reply) };
-  if (reply instanceof Uint8Array) return { kind: "succeeded", body: reply };
-  const [failure, message] = Array.isArray(reply) ? reply : [];
-  return { kind: "failed", failure: FAILURES.get(String(failure)) ?? "exception", message: String(message) };
+function readReply(
+  reply: RunnerReply,
+  describe: DescribeFailure,
+): { readonly outcome: GuestReply; readonly trace?: string | undefined } {
+  if (reply === undefined) return succeeded(new Uint8Array(0));
+  if (typeof reply === "string") return succeeded(encoder.encode(reply));
+  if (reply instanceof Uint8Array) return succeeded(reply);
+  const [kind, text, stack = ""]: readonly unknown[] = Array.isArray(reply) ? reply : [];
+  const { message, trace } = describe({ message: String(text), stack: String(stack) });
+  const failure = FAILURES.get(String(kind)) ?? "exception";
+  return { outcome: { kind: "failed", failure, message }, trace };
+}
+
+function succeeded(body: Uint8Array): { readonly outcome: GuestReply } {
+  return { outcome: { kind: "succeeded", body } };
 }
 
 const FAILURES: ReadonlyMap<string, FunctionFailure> = new Map(
   (["exception", "not-a-function", "unserializable-result"] as const).map((failure) => [failure, failure]),
 );
-
-function writeBatch(spec: FunctionSpec, batch: unknown): void {
-  if (!Array.isArray(batch)) return;
-  for (let index = 0; index + 1 < batch.length; index += 2) {
-    const level = String(batch[index]);
-    if (LEVELS.has(level)) spec.log(level as FunctionLogLevel, String(batch[index + 1]));
-  }
-}

@@ -162,13 +162,22 @@ test("A JavaScript source that is refused says why", async (context) => {
     );
   });
   await context.test("size", async () => {
-    await refuse("x".repeat(12_289), "source file (12289 bytes) exceeds maximum of 12288 bytes");
+    await refuse("x".repeat(5_242_881), "source file (5242881 bytes) exceeds maximum of 5242880 bytes");
+  });
+  await context.test("a size of one's own", async () => {
+    const message = "source file (9 bytes) exceeds maximum of 8 bytes";
+    const limits = { maxSourceBytes: 8 };
+    await assert.rejects(loadTestFunction({ source: "() => 'ab'".slice(0, 9), limits }), {
+      code: "FUNCTION_INVALID",
+      message,
+    });
+    assert.equal(await answer("() => 15", { limits }), "15");
   });
   await context.test("not UTF-8", async () => {
     await refuse(Uint8Array.of(0xff), "failed to compile source for execution: it is not UTF-8 text");
   });
-  await context.test("12288 bytes are fine", async () => {
-    assert.equal(await answer(`() => 1${" ".repeat(12_281)}`), "1");
+  await context.test("5 MiB are fine", async () => {
+    assert.equal(await answer(`() => 1${" ".repeat(5_242_873)}`), "1");
   });
 });
 

@@ -10,7 +10,7 @@ import { checkSourceSize } from "./script.ts";
  * @throws {NexError} `FUNCTION_INVALID` when the source is too large or does not compile
  */
 export const loadJavaScriptFunction: FunctionLoader = async (spec) => {
-  checkSourceSize(spec.source);
+  checkSourceSize(spec);
   disableTopTier();
   const engine = await loadIsolateEngine();
   return startIsolatedFunction({
@@ -19,6 +19,6 @@ export const loadJavaScriptFunction: FunctionLoader = async (spec) => {
     engineName: "v8",
     heapMiB: spec.limits.memoryMiB,
     outsideHeapMiB: 0,
-    startGuest: (isolate) => startJavaScriptGuest(engine, isolate, spec),
+    startGuest: (isolate, runHere) => startJavaScriptGuest({ engine, isolate, spec, runHere }),
   });
 };

@@ -8,11 +8,11 @@ const decoder = new TextDecoder();
 test("ServiceBridge sends each service's target in its header, and the body as bytes", async () => {
   const hostServices = recordingHostServices(() => ({ body: Buffer.from('{"success":true}') }));
   const bridge = createServiceBridge(hostServices);
-  await bridge.call("kv", "set", "greeting", "héya");
-  await bridge.call("objectstore", "put", "file", Uint8Array.of(0, 255));
-  await bridge.call("messaging", "publish", "a.b", "x");
-  await bridge.call("http", "get", "https://example.org/a?b=c", undefined);
-  await bridge.call("kv", "keys", "", undefined);
+  await bridge.call({ service: "kv", method: "set", target: "greeting", body: "héya" });
+  await bridge.call({ service: "objectstore", method: "put", target: "file", body: Uint8Array.of(0, 255) });
+  await bridge.call({ service: "messaging", method: "publish", target: "a.b", body: "x" });
+  await bridge.call({ service: "http", method: "get", target: "https://example.org/a?b=c" });
+  await bridge.call({ service: "kv", method: "keys", target: "" });
   assert.deepEqual(
     hostServices.calls.map(({ service, method, headers, body }) => [
       service,
@@ -47,7 +47,7 @@ test("ServiceBridge turns answers into what the function expects", async () => {
   for (const [service, method, body, reply] of cases) {
     const bridge = createServiceBridge(recordingHostServices(() => ({ body: Buffer.from(body) })));
     assert.deepEqual(
-      await bridge.call(service, method, "x", undefined),
+      await bridge.call({ service, method, target: "x" }),
       reply,
       `${service}.${method} ${body}`,
     );
@@ -58,15 +58,18 @@ test("ServiceBridge answers failures with their text", async () => {
   const failing = createServiceBridge(
     recordingHostServices(() => ({ code: 404, message: "No such host service: kv" })),
   );
-  assert.equal(await failing.call("kv", "get", "x", undefined), "!No such host service: kv (404)");
   assert.equal(
-    await failing.call("http", "get", "http://a", undefined),
+    await failing.call({ service: "kv", method: "get", target: "x" }),
+    "!No such host service: kv (404)",
+  );
+  assert.equal(
+    await failing.call({ service: "http", method: "get", target: "http://a" }),
     "!failed to complete HTTP request: No such host service: kv (404)",
   );
   const broken = createServiceBridge(recordingHostServices(() => Promise.reject(new Error("gone"))));
-  assert.equal(await broken.call("kv", "get", "x", undefined), "!gone");
+  assert.equal(await broken.call({ service: "kv", method: "get", target: "x" }), "!gone");
   const garbled = createServiceBridge(recordingHostServices(() => ({ body: Buffer.from("{") })));
-  assert.match(String(await garbled.call("kv", "keys", "", undefined)), /^!.*JSON/);
+  assert.match(String(await garbled.call({ service: "kv", method: "keys", target: "" })), /^!.*JSON/);
 });
 
 test("ServiceBridge refuses what can't be sent, without asking the host", async () => {
@@ -81,15 +84,18 @@ test("ServiceBridge refuses what can't be sent, without asking the host", async 
     ["http", "get", "not a url", '!parse "not a url": invalid URL'],
   ];
   for (const [service, method, target, reply] of cases) {
-    assert.equal(await bridge.call(service, method, target, undefined), reply);
+    assert.equal(await bridge.call({ service, method, target }), reply);
   }
   assert.deepEqual(hostServices.calls, []);
 });
 
 test("ServiceBridge fails the call in flight and every later one after an abort", async () => {
   const bridge = createServiceBridge(recordingHostServices(() => new Promise(() => {})));
-  const call = bridge.call("kv", "get", "x", undefined);
+  const call = bridge.call({ service: "kv", method: "get", target: "x" });
   bridge.abort();
   assert.equal(await call, "!function has been stopped");
-  assert.equal(await bridge.call("kv", "get", "x", undefined), "!function has been stopped");
+  assert.equal(
+    await bridge.call({ service: "kv", method: "get", target: "x" }),
+    "!function has been stopped",
+  );
 });

@@ -2,21 +2,38 @@ import { errorText } from "../../lib/errors.ts";
 import type { HostServiceName, HostServiceResult, HostServices } from "./host-services.ts";
 
 /**
- * An answer on its way into the isolate: `=` and JSON text, `!` and the text of an error, bytes, a list of bytes, or
- * nothing. Never an error object: those carry paths of the host.
+ * An answer on its way into the isolate: `=` and JSON text, `!` and the text of an error, bytes, a list of bytes,
+ * `=` and JSON text with the bytes of an http body, or nothing. Never an error object: those carry paths of the host.
  */
-type BridgeReply = string | Uint8Array | readonly Uint8Array[] | undefined;
+export type BridgeReply =
+  | string
+  | Uint8Array
+  | readonly Uint8Array[]
+  | readonly [json: string, body: Uint8Array]
+  | undefined;
+
+/** A call as it comes out of the isolate: not trusted to have any shape. */
+export interface RawServiceCall {
+  readonly service: unknown;
+  readonly method: unknown;
+  readonly target: unknown;
+  readonly body?: unknown;
+  /** Request headers of http as JSON text. */
+  readonly headers?: unknown;
+  /** `manual` when http shall not follow redirects. */
+  readonly redirect?: unknown;
+}
 
 /** The host's end of the calls a function makes. */
 export interface ServiceBridge {
   /** Never rejects, whatever the arguments are. */
-  call(service: unknown, method: unknown, target: unknown, body: unknown): Promise<BridgeReply>;
-  /** The function's time is over: the call in flight fails, and so does every later one. */
+  call(call: RawServiceCall): Promise<BridgeReply>;
+  /** The function's time is over: the calls in flight fail, and so does every later one. */
   abort(): void;
 }
 
 /** What the bytes of a successful answer are. */
-type Answer = "bytes" | "json" | "success" | "list-of-bytes";
+type Answer = "bytes" | "json" | "http" | "success" | "list-of-bytes";
 
 const TARGET_HEADER: Readonly<Record<HostServiceName, string>> = {
   http: "x-http-url",
@@ -26,7 +43,7 @@ const TARGET_HEADER: Readonly<Record<HostServiceName, string>> = {
 };
 
 const ANSWERS: Readonly<Record<HostServiceName, Readonly<Record<string, Answer>>>> = {
-  http: { get: "json", head: "json", post: "json", put: "json", patch: "json", delete: "json" },
+  http: { get: "http", head: "http", post: "http", put: "http", patch: "http", delete: "http" },
   kv: { get: "bytes", set: "success", delete: "success", keys: "json" },
   objectstore: { get: "bytes", put: "json", delete: "success", list: "json" },
   messaging: { publish: "success", request: "bytes", requestMany: "list-of-bytes" },
@@ -41,11 +58,11 @@ export function createServiceBridge(hostServices: HostServices): ServiceBridge {
   const inFlight = new Set<(reply: BridgeReply) => void>();
   let open = true;
   return {
-    async call(service, method, target, body) {
+    async call(call) {
       if (!open) return ABORTED;
       const { promise, resolve } = Promise.withResolvers<BridgeReply>();
       inFlight.add(resolve);
-      void settleWith(resolve, answer(hostServices, { service, method, target, body }));
+      void settleWith(resolve, answer(hostServices, call));
       const reply = await promise;
       inFlight.delete(resolve);
       return reply;
@@ -62,31 +79,47 @@ async function settleWith(resolve: (reply: BridgeReply) => void, reply: Promise<
   resolve(await reply);
 }
 
-interface RawCall {
-  readonly service: unknown;
-  readonly method: unknown;
-  readonly target: unknown;
-  readonly body: unknown;
-}
-
-async function answer(hostServices: HostServices, raw: RawCall): Promise<BridgeReply> {
-  const service = String(raw.service);
-  const method = String(raw.method);
-  const target = String(raw.target);
+async function answer(hostServices: HostServices, raw: RawServiceCall): Promise<BridgeReply> {
+  const [service, method, target] = [String(raw.service), String(raw.method), String(raw.target)];
   const prefix = service === "http" ? "!failed to complete HTTP request: " : "!";
   if (!isService(service)) return `!No such host service: ${service}`;
   const kind = Object.hasOwn(ANSWERS[service], method) ? ANSWERS[service][method] : undefined;
   if (kind === undefined) return "!unknown method";
   const problem = targetProblem(service, target);
   if (problem !== undefined) return `!${problem}`;
-  const headers = NO_TARGET.has(`${service}.${method}`) ? {} : { [TARGET_HEADER[service]]: target };
   try {
+    const headers = wireHeaders({ service, method, target, raw });
     const result = await hostServices.call({ service, method, headers, body: bodyBytes(raw.body) });
     if (result.code !== 200) return `${prefix}${result.message} (${result.code})`;
     return decode(kind, result);
   } catch (error) {
     return `${prefix}${errorText(error)}`;
   }
+}
+
+function wireHeaders(call: {
+  readonly service: HostServiceName;
+  readonly method: string;
+  readonly target: string;
+  readonly raw: RawServiceCall;
+}): Record<string, string> {
+  const { service, method, target, raw } = call;
+  if (NO_TARGET.has(`${service}.${method}`)) return {};
+  if (service !== "http") return { [TARGET_HEADER[service]]: target };
+  return {
+    // As the URL standard writes it when it could not travel as it is.
+    [TARGET_HEADER.http]: /^[!-~]*$/.test(target) ? target : new URL(target).href,
+    ...(typeof raw.headers === "string" ? { "x-http-headers": asciiJson(raw.headers) } : {}),
+    ...(raw.redirect === "manual" ? { "x-http-redirect": "manual" } : {}),
+  };
+}
+
+/** JSON text that can travel as a header value: JSON escapes control characters by itself. */
+function asciiJson(json: string): string {
+  return JSON.stringify(JSON.parse(json)).replaceAll(
+    /[\u007f-\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function isService(name: string): name is HostServiceName {
@@ -114,6 +147,8 @@ function decode(kind: Answer, { body }: HostServiceResult): BridgeReply {
       return new Uint8Array(body);
     case "json":
       return `=${JSON.stringify(parse(body) ?? [])}`;
+    case "http":
+      return httpReply(parse(body));
     case "success": {
       const reply = body.length === 0 ? {} : parse(body);
       if (typeof reply !== "object" || reply === null || !("success" in reply) || reply.success !== false)
@@ -128,6 +163,14 @@ function decode(kind: Answer, { body }: HostServiceResult): BridgeReply {
     default:
       return kind satisfies never;
   }
+}
+
+/** Binary bodies come as base64 beside their text and leave as bytes. */
+function httpReply(answer: unknown): BridgeReply {
+  if (typeof answer !== "object" || answer === null) throw new TypeError("the answer is not an object");
+  if (!("body_base64" in answer)) return `=${JSON.stringify(answer)}`;
+  const { body_base64: base64, ...rest } = answer;
+  return [`=${JSON.stringify(rest)}`, new Uint8Array(Buffer.from(String(base64), "base64"))];
 }
 
 function parse(body: Uint8Array): unknown {

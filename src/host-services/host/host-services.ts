@@ -2,6 +2,7 @@
  * The host half of the host services: what the node serves to the functions it runs. The guest half (`guest/`) makes
  * the calls; between them lies the agent link (protocol.md section 6).
  */
+import { ServiceFailure } from "./service-failure.ts";
 
 /** One call as it arrives: service and method come from the subject, the rest from the message. */
 export interface HostServiceCall {
@@ -25,7 +26,27 @@ export type HostService = (call: HostServiceCall) => Promise<HostServiceResult>;
 /** The services of one workload, by their names on the wire; a disabled one is absent. */
 export type HostServiceTable = ReadonlyMap<string, HostService>;
 
+/** What the node keeps for the calls of one workload. */
+export interface WorkloadServices {
+  readonly table: HostServiceTable;
+  /** Marks the time of one invocation until it is disposed: calls per invocation are counted by it. */
+  invocation(): Disposable;
+}
+
+/** A workload that may call nothing. */
+export const NO_SERVICES: WorkloadServices = {
+  table: new Map(),
+  invocation: () => ({ [Symbol.dispose]: () => {} }),
+};
+
 const NOTHING = new Uint8Array(0);
+const encoder = new TextEncoder();
+
+/** A good answer: bytes as they are, anything else as JSON. */
+export function succeeded(value: unknown): HostServiceResult {
+  const body = value instanceof Uint8Array ? value : encoder.encode(JSON.stringify(value));
+  return { code: 200, message: "OK", body };
+}
 
 /** Answers one call (protocol.md 6.1). Never rejects; calls run side by side. */
 export async function answerHostServiceCall(
@@ -38,6 +59,7 @@ export async function answerHostServiceCall(
   try {
     return await service(call);
   } catch (error) {
+    if (error instanceof ServiceFailure) return { code: error.status, message: error.message, body: NOTHING };
     const detail = error instanceof Error ? error.message : String(error);
     return { code: 500, message: `Failed to execute host service method: ${detail}`, body: NOTHING };
   }

@@ -1,0 +1,115 @@
+import { Kvm } from "@nats-io/kv";
+import type { KV } from "@nats-io/kv";
+import { Bucket, bucketName } from "./bucket.ts";
+import type { BucketOwner, BucketSettings } from "./bucket.ts";
+import type { TimedService } from "./call-limits.ts";
+import { succeeded } from "./host-services.ts";
+import type { NatsAccess } from "./nats-access.ts";
+import { readLastMessages } from "./last-messages.ts";
+import type { StreamAccess } from "./last-messages.ts";
+import { requireSize, ServiceFailure } from "./service-failure.ts";
+
+/** What a store service is made from. */
+export interface StoreOptions {
+  readonly nats: NatsAccess;
+  readonly owner: BucketOwner;
+  readonly bucket: BucketSettings;
+  readonly timeoutMs: number;
+  readonly maxBodyBytes: number;
+}
+
+/** Longest key in bytes: it is part of a subject, twice, and a server breaks connections whose lines are too long. */
+const MAX_KEY_BYTES = 1024;
+
+/** The key-value service of one workload (protocol.md 6.3). */
+export function createKeyValueService(options: StoreOptions): TimedService {
+  const { maxBodyBytes } = options;
+  const bucket = openBucket(options);
+  return async ({ method, headers, body }, signal) => {
+    switch (method) {
+      case "get": {
+        const key = keyOf(headers);
+        const action = async ({ kv }: Store) => kv.get(key);
+        const entry = await bucket.use({ failure: "failed to get value for key", signal, action });
+        if (entry === null || entry.operation !== "PUT") throw new ServiceFailure(404, "key not found");
+        requireSize("the value", entry.value.length, maxBodyBytes);
+        return succeeded(entry.value);
+      }
+      case "set": {
+        const key = keyOf(headers);
+        const action = async ({ kv }: Store) => kv.put(key, body);
+        const revision = await bucket.use({ failure: "failed to write value for key", signal, action });
+        return succeeded({ revision, success: true });
+      }
+      case "delete": {
+        const key = keyOf(headers);
+        const action = async ({ kv }: Store) => kv.delete(key);
+        await bucket.use({ failure: "failed to delete key", signal, action });
+        return succeeded({ success: true });
+      }
+      case "keys": {
+        const action = async (store: Store) => readKeys(store, maxBodyBytes, signal);
+        return succeeded(await bucket.use({ failure: "failed to resolve keys", signal, action }));
+      }
+      default:
+        throw new ServiceFailure(400, "Received invalid host services RPC request");
+    }
+  };
+}
+
+interface Store {
+  readonly kv: KV;
+  readonly access: StreamAccess;
+  readonly prefix: string;
+}
+
+function openBucket({ nats, owner, bucket, timeoutMs }: StoreOptions): Bucket<Store> {
+  const name = bucketName(bucket.nameTemplate, owner);
+  return new Bucket({
+    nats,
+    timeoutMs,
+    failure: "could not resolve k/v store",
+    open: async (client, manager) => {
+      const kvm = new Kvm(client);
+      const access = { client, manager, stream: `KV_${name}` };
+      const prefix = `$KV.${name}.`;
+      if (bucket.createMissing) {
+        const maxBytes = bucket.maxBytes === 0 ? -1 : bucket.maxBytes;
+        return { kv: await kvm.create(name, { max_bytes: maxBytes, history: 1 }), access, prefix };
+      }
+      const { config } = await manager.streams.info(access.stream);
+      const kv = await kvm.open(name, { allow_direct: config.allow_direct });
+      return { kv, access, prefix };
+    },
+  });
+}
+
+function keyOf(headers: Readonly<Record<string, string>>): string {
+  const key = headers["x-keyvalue-key"] ?? "";
+  if (key === "") throw new ServiceFailure(400, "key is required");
+  if (Buffer.byteLength(key) > MAX_KEY_BYTES)
+    throw new ServiceFailure(400, `invalid key: longer than ${MAX_KEY_BYTES} bytes`);
+  if (/^[-/=\w]+(\.[-/=\w]+)*$/.test(key)) return key;
+  throw new ServiceFailure(
+    400,
+    `invalid key: ${JSON.stringify(key)}: letters, digits, "-", "_", "/", "=" and "." between them are allowed`,
+  );
+}
+
+async function readKeys({ access, prefix }: Store, maxBytes: number, signal: AbortSignal): Promise<string[]> {
+  const keys: string[] = [];
+  let bytes = 0;
+  await readLastMessages(access, {
+    filter: `${prefix}>`,
+    headersOnly: true,
+    signal,
+    onMessage: ({ subject, headers }) => {
+      if (["DEL", "PURGE"].includes(headers?.get("KV-Operation") ?? "")) return;
+      const key = subject.slice(prefix.length);
+      bytes += key.length + 3;
+      requireSize("the list of keys", bytes, maxBytes);
+      keys.push(key);
+    },
+  });
+  return keys;
+}
