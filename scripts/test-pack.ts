@@ -2,7 +2,7 @@
 // what is in it works: `nex version`, a node with its own NATS server, a deploy, and the exported library.
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -24,12 +24,18 @@ try {
   const nex = join(install, "node_modules", ".bin", "nex");
   await step("nex version", async () => {
     const { stdout } = await run(nex, ["version"], { cwd: install });
-    expect(stdout, /^v\d+\.\d+\.\d+/);
+    expect(stdout, /^v\d+\.\d+\.\d+ \[[0-9a-f]{7,}\] \| Built-on: \d{4}-\d\d-\d\dT/);
   });
   await step("import of nex/control-api", async () => {
     const program = 'import { uptimeText } from "nex/control-api"; console.log(uptimeText(60));';
     const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program], { cwd: install });
     expect(stdout, /^1m0s/);
+  });
+  await step("import of nex/functions", async () => {
+    const program =
+      'import { defineFunction } from "nex/functions"; console.log(defineFunction(() => "fine")());';
+    const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program], { cwd: install });
+    expect(stdout, /^fine/);
   });
   await step("node up, devrun, req", async () => deployAndCall(nex, install));
   console.log("✔ the packed package works");
@@ -75,6 +81,17 @@ async function deployAndCall(nex: string, cwd: string): Promise<void> {
     expect(deployed.stdout, /Workload 'echojs' accepted/);
     const replied = await run(nex, [...flags, "req", "pack.echo", "heya"], { cwd, env: environment });
     expect(replied.stdout, /heya/);
+    await cp(join(root, "examples/typescript/hello"), join(cwd, "hello"), { recursive: true });
+    const built = await run(nex, [...flags, "devrun", "hello/hello.ts", "--trigger_subject=pack.hello"], {
+      cwd,
+      env: environment,
+    });
+    expect(built.stdout, /Workload 'hellots' accepted/);
+    const greeted = await run(nex, [...flags, "req", "pack.hello", '{"name":"Ada"}'], {
+      cwd,
+      env: environment,
+    });
+    expect(greeted.stdout, /Hello, Ada!/);
   } finally {
     node.kill("SIGTERM");
     await exited;

@@ -32,7 +32,21 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     "Deploy a workload from an object store",
     async () => (await import("./commands/run.ts")).run,
   ),
+  command(
+    "build",
+    [],
+    "Make the artifact of a JavaScript or TypeScript function",
+    async () => (await import("./commands/build.ts")).build,
+  ),
   command("stop", [], "Stop a running workload", async () => (await import("./commands/stop.ts")).stop),
+  command("ps", [], "List the workloads of all nodes", async () => (await import("./commands/ps.ts")).ps),
+  command("logs", [], "Print what workloads write", async () => (await import("./commands/logs.ts")).logs),
+  command(
+    "events",
+    [],
+    "Print what happens to workloads and nodes",
+    async () => (await import("./commands/events.ts")).events,
+  ),
   {
     kind: "group",
     name: "node",
@@ -47,8 +61,20 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
         "Show a node and its workloads",
         async () => (await import("./commands/node-info.ts")).nodeInfo,
       ),
+      command(
+        "probe",
+        [],
+        "Find workloads on the nodes",
+        async () => (await import("./commands/node-probe.ts")).nodeProbe,
+      ),
     ],
   },
+  command(
+    "lameduck",
+    [],
+    "Let a node take no more workloads",
+    async () => (await import("./commands/lameduck.ts")).lameduck,
+  ),
   command(
     "req",
     [],
@@ -57,6 +83,45 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   ),
   command("pub", [], "Publish a message", async () => (await import("./commands/pub.ts")).pub),
   command("sub", [], "Print the messages of a subject", async () => (await import("./commands/sub.ts")).sub),
+  {
+    kind: "group",
+    name: "context",
+    aliases: ["contexts"],
+    summary: "Show the NATS contexts",
+    entries: [
+      command(
+        "ls",
+        [],
+        "List the NATS contexts",
+        async () => (await import("./commands/context-ls.ts")).contextLs,
+      ),
+      command(
+        "show",
+        [],
+        "Show a NATS context without its secrets",
+        async () => (await import("./commands/context-show.ts")).contextShow,
+      ),
+    ],
+  },
+  command(
+    "doctor",
+    [],
+    "Check connection, permissions, keys, clock and nodes",
+    async () => (await import("./commands/doctor.ts")).doctor,
+  ),
+  command(
+    "init",
+    [],
+    "Write a starter: node configuration, function and service",
+    async () => (await import("./commands/init.ts")).init,
+  ),
+  command(
+    "completion",
+    [],
+    "Print a completion script for a shell",
+    async () => (await import("./commands/completion.ts")).completion,
+  ),
+  command("upgrade", [], "Print how to upgrade", async () => (await import("./commands/upgrade.ts")).upgrade),
   command("version", [], "Print the version", async () => (await import("./commands/version.ts")).version),
 ];
 

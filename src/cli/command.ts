@@ -1,4 +1,5 @@
 import type { Logger } from "../lib/logger.ts";
+import type { SystemLog } from "../node/system-log.ts";
 import type { Arguments, ArgumentValues, Flags, FlagValues, ValueSource } from "./arguments/flag.ts";
 import type { GlobalFlagValues } from "./arguments/global-flags.ts";
 import type { BuildInformation } from "./build-information.ts";
@@ -17,6 +18,8 @@ export interface CommandContext<F extends Flags = Flags, P extends Arguments = A
   readonly sources: Readonly<Record<string, ValueSource>>;
   readonly output: Output;
   readonly logger: Logger;
+  /** Where `logger` writes with `--logger nats`; undefined unless the command {@link CommandSpec.logsToNats}. */
+  readonly systemLog: SystemLog | undefined;
   /** Aborted, with a {@link NexError} `ABORTED` as reason, by the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
   readonly environment: Environment;
@@ -33,6 +36,8 @@ export interface CommandSpec<F extends Flags, P extends Arguments> {
   readonly examples?: readonly string[];
   /** The documented, stable shape of what `--json` prints. */
   readonly json?: string;
+  /** Whether it brings the NATS connection that `--logger nats` needs. Default false. */
+  readonly logsToNats?: boolean;
   /** Resolves on success. Failures are thrown as {@link NexError}; `src/cli/main.ts` prints them. */
   readonly run: (context: CommandContext<F, P>) => Promise<void>;
 }
@@ -44,6 +49,7 @@ export interface Command {
   readonly flags: Flags;
   readonly examples: readonly string[];
   readonly json: string | undefined;
+  readonly logsToNats: boolean;
   readonly run: (context: CommandContext) => Promise<void>;
 }
 
@@ -57,6 +63,7 @@ export function defineCommand<const F extends Flags = {}, const P extends Argume
     flags: spec.flags ?? {},
     examples: spec.examples ?? [],
     json: spec.json,
+    logsToNats: spec.logsToNats ?? false,
     // The parser fills the values from these very declarations.
     run: (context) => spec.run(context as unknown as CommandContext<F, P>),
   };

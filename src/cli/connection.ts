@@ -65,12 +65,17 @@ export async function withConnection<R>(
   return await endOnAbort(use(opened.connection), context.signal, graceMs);
 }
 
-/** Connects; dispose closes the connection. Throws why it cannot connect, or `ABORTED`. */
+/**
+ * Connects; dispose closes the connection. With `forever` (default false) it reconnects without end.
+ *
+ * @throws {NexError} why it cannot connect, or `ABORTED`
+ */
 export async function openConnection(
   context: ConnectionContext,
+  { forever = false }: { readonly forever?: boolean } = {},
 ): Promise<AsyncDisposable & { readonly connection: NatsConnection }> {
   const { signal, environment } = context;
-  const connection = await connectToNats(connectionSettings(context), { environment, signal });
+  const connection = await connectToNats(connectionSettings(context), { environment, signal, forever });
   return { connection, [Symbol.asyncDispose]: async () => connection.close() };
 }
 

@@ -26,6 +26,25 @@ export interface EmbeddedNats {
  */
 export async function startEmbeddedNats(options: EmbeddedNats): Promise<NatsServer> {
   const { environment, logger, signal } = options;
+  const server = await startNatsServer({
+    binary: await natsServerProgram({ environment, logger, signal }),
+    port: options.port,
+    storeDirectory: options.storeDirectory ?? "temporary",
+    serverName: "nex-embedded",
+    logger,
+    signal,
+  });
+  const store = options.storeDirectory ?? "temporary";
+  logger.info("Embedded NATS server started", { client_url: server.url, version: server.version, store });
+  return server;
+}
+
+/** Finds (or gets) a nats-server and gives the path of its binary. Throws as `findNatsServer` does. */
+export async function natsServerProgram({
+  environment,
+  logger,
+  signal,
+}: Pick<EmbeddedNats, "environment" | "logger" | "signal">): Promise<string> {
   let said = "";
   const { path } = await findNatsServer({
     setting: environment["NEX_NATS_SERVER"],
@@ -38,21 +57,11 @@ export async function startEmbeddedNats(options: EmbeddedNats): Promise<NatsServ
     },
     signal,
   });
-  const server = await startNatsServer({
-    binary: path,
-    port: options.port,
-    storeDirectory: options.storeDirectory ?? "temporary",
-    serverName: "nex-embedded",
-    logger,
-    signal,
-  });
-  const store = options.storeDirectory ?? "temporary";
-  logger.info("Embedded NATS server started", { client_url: server.url, version: server.version, store });
-  return server;
+  return path;
 }
 
 /** Where nats-server binaries are kept: `.cache` of a clone, otherwise the cache folder of the account. */
-function natsServerCache({ XDG_CACHE_HOME: cache, HOME: home }: Environment): string {
+export function natsServerCache({ XDG_CACHE_HOME: cache, HOME: home }: Environment): string {
   const root = fileURLToPath(new URL("../../", import.meta.url));
   if (import.meta.url.endsWith(".ts") && existsSync(join(root, "package-lock.json"))) {
     return join(root, ".cache", "nats-server");

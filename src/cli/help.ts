@@ -69,20 +69,30 @@ function aliasText({ aliases }: CommandEntry | CommandGroup): string {
   return aliases.length === 0 ? "" : `\nAlso called ${aliases.join(", ")}.`;
 }
 
-function argumentText(name: string, argument: Argument): string {
+/** An argument as the usage shows it: `<file>`, `[env…]`. */
+export function argumentText(name: string, argument: Argument): string {
   const text = argument.repeated === true ? `${name}…` : name;
   return argument.required === false ? `[${text}]` : `<${text}>`;
 }
 
 function argumentRows(declared: Arguments): Row[] {
-  return Object.entries(declared).map(([name, argument]) => [argumentText(name, argument), argument.help]);
+  return Object.entries(declared).map(([name, argument]) => [
+    argumentText(name, argument),
+    argumentHelp(argument),
+  ]);
+}
+
+/** What an argument means, with the values it can have. */
+export function argumentHelp({ help, choices }: Argument): string {
+  return choices === undefined ? help : `${help} (one of ${choices.join(", ")})`;
 }
 
 function flagRows(flags: Flags): Row[] {
   return Object.entries(flags).map(([name, flag]) => [flagText(name, flag), flagHelp(flag)]);
 }
 
-function flagText(name: string, flag: Flag): string {
+/** A flag as it is written: `-s, --server=URL`. */
+export function flagText(name: string, flag: Flag): string {
   const short = flag.short === undefined ? "    " : `-${flag.short}, `;
   if (flag.kind === "boolean") return `${short}--${flag.negatable === true ? "[no-]" : ""}${name}`;
   return `${short}--${name}=${flag.placeholder ?? PLACEHOLDERS[flag.kind]}`;
@@ -96,7 +106,8 @@ const PLACEHOLDERS = {
   file: "FILE",
 } as const;
 
-function flagHelp(flag: Flag): string {
+/** What a flag means, with its choices, default and variable. */
+export function flagHelp(flag: Flag): string {
   const notes = [
     flag.required === true ? "required" : "",
     "choices" in flag && flag.choices !== undefined ? `one of ${flag.choices.join(", ")}` : "",

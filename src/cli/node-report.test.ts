@@ -52,7 +52,7 @@ const memory = `Memory in kB:
 describe("renderNodeReport", () => {
   test("draws the table as protocol section 10.8 shows it", () => {
     assert.equal(
-      renderNodeReport(nodeId, info, "table"),
+      renderNodeReport(nodeId, info, { form: "table" }),
       `${head}
 
 ${memory}
@@ -92,7 +92,7 @@ Workloads:
   });
 
   test("adds namespace, type and hash in full", () => {
-    const report = renderNodeReport(nodeId, info, "full");
+    const report = renderNodeReport(nodeId, info, { form: "full" });
     assert.match(report, /\n {6}Namespace: default\n {11}Type: native\n {11}Hash: 5e88\n/);
   });
 
@@ -104,5 +104,35 @@ Workloads:
   test("lets no node write to the terminal", () => {
     const report = renderNodeReport(nodeId, { ...info, version: "\u001b[2J0.2.7\nTags: forged" });
     assert.match(report, /\n {4}Version: 0\.2\.7 Tags: forged\n/);
+  });
+
+  test("shows restarts and the last exit where there were some, trigger subjects and no restarts with full", () => {
+    const [machine] = info.machines;
+    assert.ok(machine);
+    const report = (more: Partial<typeof machine.workload>, form: "list" | "full"): string =>
+      renderNodeReport(
+        nodeId,
+        { ...info, machines: [{ ...machine, workload: { ...machine.workload, ...more } }] },
+        { form },
+      );
+    const last_exit = { code: 1, reason: "exited", time: "2024-07-03T09:46:40Z" };
+    assert.match(
+      report({ restarts: 2, last_exit }, "list"),
+      /\n +Restarts: 2\n +Last Exit: exited \(code 1, 2024-07-03T09:46:40Z\)$/,
+    );
+    assert.doesNotMatch(
+      report({ restarts: 0, trigger_subjects: ["a"] }, "list"),
+      /Restarts|Trigger|Last Exit/,
+    );
+    assert.match(
+      report({ restarts: 0, trigger_subjects: ["a", "b.*"] }, "full"),
+      /\n +Trigger Subjects: a, b\.\*\n +Restarts: 0$/,
+    );
+  });
+
+  test("breaks a long list of tags after a comma in a terminal", () => {
+    const tags = { a: "1".repeat(20), b: "2".repeat(20), c: "3" };
+    const report = renderNodeReport(nodeId, { ...info, tags }, { columns: 60 });
+    assert.match(report, /\n {7}Tags: a=1{20}, b=2{20},\n {13}c=3\n/);
   });
 });

@@ -1,4 +1,4 @@
-import type { InfoReply, Machine } from "../control-api/index.ts";
+import type { InfoReply, LastExit, Machine } from "../control-api/index.ts";
 import { renderColumnReport, withThousands } from "./output/column-report.ts";
 import type { ReportLine, ReportSection } from "./output/column-report.ts";
 import { renderTable } from "./output/table.ts";
@@ -6,12 +6,16 @@ import { renderTable } from "./output/table.ts";
 /** How the workloads of a node are shown: as the documentation does, with all details, or as a table. */
 export type NodeReportForm = "list" | "full" | "table";
 
-/** The report of `nex node info` (protocol section 10.8); no newline at its end. */
-export function renderNodeReport(nodeId: string, info: InfoReply, form: NodeReportForm = "list"): string {
+/** The report of `nex node info` (protocol section 10.8), its table made for a terminal of `columns`; no newline at its end. */
+export function renderNodeReport(
+  nodeId: string,
+  info: InfoReply,
+  { form = "list", columns }: { readonly form?: NodeReportForm; readonly columns?: number | undefined } = {},
+): string {
   const sections = [nodeSection(nodeId, info), ...memorySection(info)];
   if (form !== "table")
-    return renderColumnReport(TITLE, [...sections, workloadSection(info, form === "full")]);
-  return `${renderColumnReport(TITLE, sections)}\n\n${workloadTable(info)}`;
+    return renderColumnReport(TITLE, [...sections, workloadSection(info, form === "full")], columns);
+  return `${renderColumnReport(TITLE, sections, columns)}\n\n${workloadTable(info, columns)}`;
 }
 
 const TITLE = "NEX Node Information";
@@ -47,7 +51,7 @@ function workloadSection({ machines }: InfoReply, full: boolean): ReportSection 
 }
 
 function workloadBlock({ id, healthy, namespace, workload }: Machine, full: boolean): ReportLine[] {
-  const { name, runtime, description = "", type, hash } = workload;
+  const { name, runtime, description = "", type, hash, restarts, last_exit, trigger_subjects } = workload;
   const lines: ReportLine[] = [
     ["Id", id],
     ["Healthy", String(healthy)],
@@ -55,12 +59,22 @@ function workloadBlock({ id, healthy, namespace, workload }: Machine, full: bool
     ["Name", name],
     ["Description", description],
   ];
-  if (full) lines.push(["Namespace", namespace ?? ""], ["Type", type], ["Hash", hash]);
+  if (full) {
+    lines.push(["Namespace", namespace ?? ""], ["Type", type], ["Hash", hash]);
+    if (trigger_subjects !== undefined) lines.push(["Trigger Subjects", trigger_subjects.join(", ")]);
+  }
+  // What restarted is worth a look; the others say so only when asked.
+  if (restarts !== undefined && (full || restarts > 0)) lines.push(["Restarts", String(restarts)]);
+  if (last_exit !== undefined) lines.push(["Last Exit", lastExitText(last_exit)]);
   return lines;
 }
 
-function workloadTable({ machines }: InfoReply): string {
-  return renderTable({
+function lastExitText({ code, reason, time }: LastExit): string {
+  return `${reason} (code ${code}, ${time})`;
+}
+
+function workloadTable({ machines }: InfoReply, columns: number | undefined): string {
+  const table = {
     title: "Workloads",
     headers: ["", "ID", "NAME", "RUNTIME"],
     rows: machines.map(({ id, healthy, workload }) => [
@@ -69,5 +83,7 @@ function workloadTable({ machines }: InfoReply): string {
       workload.name,
       workload.runtime,
     ]),
-  });
+    shorten: [2, 1],
+  };
+  return renderTable(table, columns);
 }

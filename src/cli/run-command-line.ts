@@ -1,3 +1,4 @@
+import { SystemLog } from "../node/system-log.ts";
 import type { CommandContext, Environment } from "./command.ts";
 import { globalFlags } from "./arguments/global-flags.ts";
 import type { GlobalFlagValues } from "./arguments/global-flags.ts";
@@ -55,6 +56,7 @@ export async function runCommandLine(line: CommandLine): Promise<void> {
   });
   // The parser fills the values from these very declarations.
   const global = parsed.flags as GlobalFlagValues;
+  const systemLog = command.logsToNats ? new SystemLog() : undefined;
   const context: CommandContext = {
     flags: parsed.flags,
     arguments: parsed.arguments as CommandContext["arguments"],
@@ -66,7 +68,9 @@ export async function runCommandLine(line: CommandLine): Promise<void> {
       sources: parsed.sources,
       environment: line.environment,
       stderr: line.stderr,
+      systemLog,
     }),
+    systemLog,
     signal: line.signal,
     environment: line.environment,
     build,

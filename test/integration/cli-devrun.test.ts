@@ -145,11 +145,7 @@ Workload echojs (${older}) already exists on the target. Attempting to stop it
     const node = await place.node();
     await writeFile(join(place.home, "serve.sh"), "#!/bin/sh\n", { mode: 0o755 });
     const { code, stderr } = await place.nex(["devrun", "serve.sh", "--argv=-a b", "--essential"]);
-    assert.equal(code, 0);
-    assert.match(
-      stderr,
-      /^\[WRN\] .* - Deploying an executable of unknown platform reason=unsupported binary file type\n$/,
-    );
+    assert.deepEqual([code, stderr], [0, ""]);
     const request = node.deploys[0]?.request;
     assert.deepEqual([request?.type, request?.argv, request?.essential], ["native", ["-a", "b"], true]);
   });
@@ -295,6 +291,7 @@ describe("nex run and stop", { concurrency: 2 }, () => {
   after(async () => place?.[Symbol.asyncDispose]());
 
   test("run deploys what lies in a bucket, by node name, and stop ends it", async () => {
+    const [jwt, seed] = ["a.b.c", createSigningKey("user").seedText()];
     const flags = [
       "--name=mine",
       "--type=v8",
@@ -302,6 +299,11 @@ describe("nex run and stop", { concurrency: 2 }, () => {
       "--trigger_subject=b",
       "--description=D",
       "--hs_url=nats://h",
+      `--hs_jwt=${jwt}`,
+      `--hs_seed=${seed}`,
+      "--trigger_url=nats://t",
+      `--trigger_jwt=${jwt}`,
+      `--trigger_seed=${seed}`,
     ];
     const run = await place.nex([
       "run",
@@ -318,24 +320,42 @@ describe("nex run and stop", { concurrency: 2 }, () => {
       `🚀 Workload 'mine' accepted. You can now refer to this workload with ID: ${deploy?.id} on node ${node.nodeId}\n`,
     );
     assert.deepEqual(deploy?.environment, { K: "V" });
-    const { type, trigger_subjects, description, host_services } = deploy.request;
+    const { type, trigger_subjects, description, host_services, trigger_connection } = deploy.request;
     assert.deepEqual(
       [type, trigger_subjects, description, deploy.claims.hash],
-      ["v8", ["a", "b"], "D", "abc12345TODOmakethisreal"],
+      ["v8", ["a", "b"], "D", HASH],
     );
-    assert.deepEqual(host_services, { nats_url: "nats://h", nats_user_jwt: "", nats_user_seed: "" });
+    const user = { nats_user_jwt: jwt, nats_user_seed: seed };
+    assert.deepEqual(host_services, { nats_url: "nats://h", ...user });
+    assert.deepEqual(trigger_connection, { nats_url: "nats://t", ...user });
 
     const stop = await place.nex(["stop", node.nodeId, deploy.id, "--name=mine", "--issuer=issuer.nk"]);
     assert.deepEqual([stop.code, stop.stdout], [0, "✅ Workload 'mine' stopped.\n"]);
     const again = await place.nex(["stop", node.nodeId, deploy.id, "--name=mine", "--issuer=issuer.nk"]);
-    assert.deepEqual([again.code, again.stderr], [1, "⛔ Workload stop request failed: No such workload\n"]);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /^⛔ Workload stop request failed: No such workload\nhint: .*"nex ps"/);
+  });
+
+  test("run claims no hash where the store may not be looked into, and leaves the word to the node", async () => {
+    await using nats = await startNats({ jetstream: false });
+    await using other = await startFakeNode({ url: nats.url });
+    const flags = ["--name=x", "--type=v8", "--trigger_subject=a", "--timeout=300ms", `--server=${nats.url}`];
+    const { code, stderr } = await place.nex(["run", "nats://B/o", other.nodeId, ...keys, ...flags]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^⛔ Workload run request failed to submit: /);
   });
 
   test("run and stop print their documented shapes with --json", async () => {
     const flags = ["--name=shape", "--type=wasm", "--trigger_subject=a", "--json"];
     const run = await place.nex(["run", "nats://NEXCLIFILES/echojs", node.nodeId, ...keys, ...flags]);
     const { workload_id, ...rest } = JSON.parse(run.stdout) as { readonly workload_id: string };
-    assert.deepEqual(rest, { node_id: node.nodeId, name: "shape", namespace: "default", type: "wasm" });
+    assert.deepEqual(rest, {
+      node_id: node.nodeId,
+      name: "shape",
+      namespace: "default",
+      type: "wasm",
+      hash: HASH,
+    });
     const stop = await place.nex([
       "stop",
       node.nodeId,
@@ -374,6 +394,7 @@ describe("nex run and stop", { concurrency: 2 }, () => {
   test("run tells a missing object, a wrong key file and a bad location", async () => {
     const location = "nats://NEXCLIFILES/echojs";
     const flags = ["--name=x", "--type=v8", "--trigger_subject=a"];
+    const seed = createSigningKey("user").seedText();
     const table: readonly (readonly [args: string[], text: RegExp])[] = [
       [
         ["nats://NEXCLIFILES/nothing", ...keys, ...flags],
@@ -399,7 +420,14 @@ describe("nex run and stop", { concurrency: 2 }, () => {
         [location, ...keys, "--name=x", "--type=wasm"],
         /^nex: error: cannot start a function-type workload without/,
       ],
-      [[location, ...keys, ...flags, "--hs_jwt=x"], /^nex: error: required flag --hs_url not provided/],
+      [
+        [location, ...keys, ...flags, "--hs_jwt=x"],
+        /^nex: error: flags --hs_url, --hs_jwt and --hs_seed go together \(missing: --hs_url, --hs_seed\)/,
+      ],
+      [
+        [location, ...keys, "--name=x", "--trigger_url=x", "--trigger_jwt=a.b.c", `--trigger_seed=${seed}`],
+        /^nex: error: a trigger connection is only for functions/,
+      ],
     ];
     const secret = await readFile(join(place.home, "publisher.xk"), "utf8");
     for (const [[url = "", ...rest], text] of table) {

@@ -58,7 +58,8 @@ export function defaultValue(flag: Flag): ParsedValue {
   }
 }
 
-function oneOf(text: string, choices: readonly string[] | undefined, label: Label): string {
+/** `text` when it is one of the choices, if there are some. Throws USAGE. */
+export function oneOf(text: string, choices: readonly string[] | undefined, label: Label): string {
   if (choices === undefined || choices.includes(text)) return text;
   throw usageError(`${label} must be one of ${choices.join(", ")}, got '${text}'`);
 }

@@ -12,11 +12,15 @@ interface FlagBasics {
   readonly required?: boolean;
 }
 
+/** What shell completion offers for a value: names of files, of directories, or of NATS contexts. */
+export type Completion = "file" | "directory" | "context";
+
 /** A flag with a text value, from `choices` when there are some. */
 interface StringFlag extends FlagBasics {
   readonly kind: "string";
   readonly default?: string;
   readonly choices?: readonly string[];
+  readonly completes?: Completion;
 }
 
 /** A flag that may be given several times; each occurrence adds a value. From the environment: separated by commas. */
@@ -67,6 +71,9 @@ export interface Argument {
   readonly required?: boolean;
   /** Takes all that remain. Only the last one. */
   readonly repeated?: boolean;
+  /** The only values it can have. */
+  readonly choices?: readonly string[];
+  readonly completes?: Completion;
 }
 
 /** Positional arguments by name, in the order of the command line. */
@@ -95,9 +102,11 @@ export type ArgumentValues<P extends Arguments> = {
   readonly [K in keyof P]: P[K] extends { readonly repeated: true }
     ? readonly string[]
     : P[K] extends { readonly required: false }
-      ? string | undefined
-      : string;
+      ? ArgumentText<P[K]> | undefined
+      : ArgumentText<P[K]>;
 };
+
+type ArgumentText<A extends Argument> = A extends { readonly choices: readonly (infer C)[] } ? C : string;
 
 /** Where the value of a flag came from. */
 export type ValueSource = "flag" | "environment" | "default";

@@ -30,6 +30,7 @@ export const globalFlags = {
     kind: "string",
     env: "NATS_CONTEXT",
     placeholder: "NAME",
+    completes: "context",
     help: "NATS context to connect with, in place of the connection flags",
   },
   "conn-name": {
@@ -42,7 +43,7 @@ export const globalFlags = {
     env: "NEX_LOGGER",
     default: ["std"],
     choices: ["std", "file", "nats"],
-    help: "Where log lines go: stderr, the files nex.log and nex.err, or NATS (repeatable)",
+    help: "Where log lines go: stderr, the files nex.log and nex.err, or NATS (node up; repeatable)",
   },
   loglevel: {
     kind: "string",

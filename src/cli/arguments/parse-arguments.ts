@@ -1,5 +1,5 @@
 import type { Arguments, Flags, ValueSource } from "./flag.ts";
-import { defaultValue, parseEnvironmentValue, parseFlagValue } from "./flag-value.ts";
+import { defaultValue, oneOf, parseEnvironmentValue, parseFlagValue } from "./flag-value.ts";
 import type { ParsedValue } from "./flag-value.ts";
 import { tokenize } from "./tokens.ts";
 import { usageError } from "./usage-error.ts";
@@ -92,7 +92,8 @@ function assign(words: readonly string[], declared: Arguments): ParsedArguments[
       values[name] = words.slice(next);
       next = Math.max(next, words.length);
     } else {
-      values[name] = words[next++];
+      const word = words[next++];
+      values[name] = word === undefined ? undefined : oneOf(word, argument.choices, `argument '${name}'`);
     }
     const missing = argument.repeated === true ? words.length === 0 : values[name] === undefined;
     if (missing && argument.required !== false) throw usageError(`required argument '${name}' not provided`);

@@ -20,7 +20,10 @@ export const nodeInfo = defineCommand({
     "Shows a node, its memory, and its workloads in the namespace. The node is given by its id, the beginning of it, or its name.",
   arguments: { id: { help: "Id of the node, the beginning of one, or a node's name" } },
   flags: {
-    full: { kind: "boolean", help: "Also show namespace, type and hash of each workload" },
+    full: {
+      kind: "boolean",
+      help: "Also show namespace, type, hash, trigger subjects and restarts of each workload",
+    },
     table: { kind: "boolean", help: "Show the workloads as a table" },
     json: jsonFlag,
   },
@@ -29,14 +32,16 @@ export const nodeInfo = defineCommand({
   "memory": {"total": 63883232, "free": 33545884, "available": 56529348} or null (kB),
   "supported_workload_types": ["native", …],
   "workloads": [{"id": "…", "healthy": true, "uptime": "8m40s", "namespace": "default", "name": "echo",
-    "description": "…", "runtime": "12ms", "type": "v8", "hash": "…"}, …]}`,
+    "description": "…", "runtime": "12ms", "type": "v8", "hash": "…",
+    "essential": false, "restarts": 0, "last_exit": {"code": 1, "reason": "…", "time": "…"},
+    "trigger_subjects": ["js.echo", …]}, …]}; the last four only where the node tells them`,
   run: async (context) => {
     const { flags, output } = context;
     await withControlClient(context, async (client) => {
       const nodeId = await resolveNodeId(client, context.arguments.id);
       const info = await client.nodeInfo(nodeId);
       if (flags.json) output.json(nodeInformation(nodeId, info));
-      else output.line(renderNodeReport(nodeId, info, form(flags)));
+      else output.line(renderNodeReport(nodeId, info, { form: form(flags), columns: output.columns }));
     });
   },
 });

@@ -39,7 +39,7 @@ export const nodeLs = defineCommand({
     const nodes = replies.map(listedNode).sort(flags.full ? byNexusAndName : byName);
     if (flags.json) output.json(nodes);
     else if (nodes.length === 0) output.line("No nodes discovered");
-    else output.line(`${renderTable(flags.full ? fullTable(nodes) : shortTable(nodes))}\n`);
+    else output.line(`${renderTable(flags.full ? fullTable(nodes) : shortTable(nodes), output.columns)}\n`);
   },
 });
 
@@ -68,6 +68,7 @@ export function shortTable(nodes: readonly ListedNode[]): Table {
     title: TITLE,
     headers: [ID_HEADER, "Name", "Version", "Workloads", "Uptime"],
     rows: nodes.map((node) => [idCell(node), node.name, node.version, node.workloads, node.uptime]),
+    shorten: [0, 1],
   };
 }
 
@@ -79,6 +80,7 @@ function fullTable(nodes: readonly ListedNode[]): Table {
       const { nexus, name, version, workloads, uptime, sandboxed, os, arch } = node;
       return [nexus, idCell(node), name, version, workloads, uptime, String(sandboxed), os, arch];
     }),
+    shorten: [1, 2, 0],
   };
 }
 

@@ -7,7 +7,7 @@ import { usageError } from "../arguments/usage-error.ts";
 import { defineCommand } from "../command.ts";
 import { connectionSettings, openConnection } from "../connection.ts";
 import type { ConnectionContext } from "../connection.ts";
-import { startEmbeddedNats } from "../embedded-nats.ts";
+import { natsServerProgram, startEmbeddedNats } from "../embedded-nats.ts";
 
 const DEFAULT_CONFIGURATION = "./config.json";
 
@@ -15,6 +15,7 @@ const DEFAULT_CONFIGURATION = "./config.json";
 export const nodeUp = defineCommand({
   description:
     "Runs a node until Ctrl-C. It connects to the NATS server of the connection flags, or brings its own with --embedded-nats. Log lines go to stderr.",
+  logsToNats: true,
   flags: {
     config: {
       kind: "file",
@@ -40,6 +41,16 @@ export const nodeUp = defineCommand({
       kind: "string",
       placeholder: "DIR",
       help: "Where the embedded server keeps its data; by default it goes with the server",
+    },
+    "node-seed": {
+      kind: "string",
+      placeholder: "FILE",
+      help: "Keeps the node's key, and with it its id, in this file; it is made on first use",
+    },
+    "xkey-seed": {
+      kind: "string",
+      placeholder: "FILE",
+      help: "Keeps the xkey that environments are sealed for in this file; it is made on first use",
     },
     nexus: { kind: "string", default: "nexus", help: "Name of the cluster this node belongs to" },
     metrics: { kind: "boolean", help: "Export metrics" },
@@ -69,9 +80,10 @@ export const nodeUp = defineCommand({
   run: async (context) => {
     const { flags, sources, environment, logger, signal, build } = context;
     checkServerFlags(flags, sources);
-    if (!flags["embedded-nats"]) await checkReachable(context);
     const path = flags.config ?? (existsSync(DEFAULT_CONFIGURATION) ? DEFAULT_CONFIGURATION : undefined);
     const configuration = await loadNodeConfiguration(path, overrides(flags, sources));
+    const hasOwnServer = flags["embedded-nats"] || configuration.public_nats_server !== undefined;
+    if (!hasOwnServer) await checkReachable(context);
     if (path !== undefined) logger.info("Loaded node configuration", { config_path: path });
 
     await using stack = new AsyncDisposableStack();
@@ -91,16 +103,20 @@ export const nodeUp = defineCommand({
       await startNode({
         configuration,
         connection: server === undefined ? connectionSettings(context) : embeddedConnection(context, server),
+        usePublicServer: server === undefined && !namesServer(context),
+        findNatsServer: async () => natsServerProgram({ environment, logger, signal }),
         environment,
         logger,
         version: build.version,
         nexus: flags.nexus,
+        ...(context.systemLog === undefined ? {} : { systemLog: context.systemLog }),
         signal,
       }),
     );
     const end = await Promise.race([node.closed, serverEnded(server), aborted(signal)]);
     if (end.kind === "aborted") return;
     if (end.kind === "connection-lost") throw lost(`Lost the node NATS connection: ${end.message}`);
+    if (end.kind === "public-server-ended") throw lost(`The public NATS server ended: ${end.message}`);
     if (end.kind === "server-ended") throw lost("The embedded NATS server ended");
   },
 });
@@ -119,6 +135,11 @@ function checkServerFlags(
   }
   const other = ["server", "context", "creds", "nkey", "user"].find(given);
   if (other !== undefined) throw usageError(`flags '--embedded-nats' and '--${other}' exclude each other`);
+}
+
+/** Whether flags or the environment say where to connect to. */
+function namesServer({ sources }: ConnectionContext): boolean {
+  return ["server", "context"].some((name) => sources[name] === "flag" || sources[name] === "environment");
 }
 
 /** Nothing is started when there is no NATS server to connect to. */
@@ -150,6 +171,8 @@ async function loadNodeConfiguration(
 function overrides(
   flags: {
     readonly "no-sandbox": boolean;
+    readonly "node-seed": string | undefined;
+    readonly "xkey-seed": string | undefined;
     readonly metrics: boolean;
     readonly metrics_port: number;
     readonly otel_metrics_exporter: string;
@@ -158,10 +181,15 @@ function overrides(
   },
   sources: Sources,
 ): ConfigurationOverrides {
-  const given = (name: string, key: string, value: string | number | boolean): [string, typeof value][] =>
-    sources[name] === "default" ? [] : [[key, value]];
+  const given = (
+    name: string,
+    key: string,
+    value: string | number | boolean | undefined,
+  ): [string, typeof value][] => (sources[name] === "default" || value === undefined ? [] : [[key, value]]);
   return Object.fromEntries([
     ...given("no-sandbox", "no_sandbox", flags["no-sandbox"]),
+    ...given("node-seed", "node_seed_file", flags["node-seed"]),
+    ...given("xkey-seed", "xkey_seed_file", flags["xkey-seed"]),
     ...given("metrics", "otel_metrics", flags.metrics),
     ...given("metrics_port", "otel_metrics_port", flags.metrics_port),
     ...given("otel_metrics_exporter", "otel_metrics_exporter", flags.otel_metrics_exporter),

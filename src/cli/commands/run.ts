@@ -1,14 +1,10 @@
 import { parseLocation } from "../../control-api/index.ts";
-import type {
-  ConnectionCredentials,
-  ControlClient,
-  DeployOrder,
-  DeployReply,
-} from "../../control-api/index.ts";
+import type { ControlClient, DeployOrder, DeployReply } from "../../control-api/index.ts";
 import { usageError } from "../arguments/usage-error.ts";
 import { defineCommand, jsonFlag } from "../command.ts";
-import { jetStreamDomain, withControlClient } from "../connection.ts";
-import { checkTriggers, DEPLOY_REJECTED, deployRefused } from "../devrun/deploy-file.ts";
+import { jetStreamDomain, timeoutMs, withControlClient } from "../connection.ts";
+import { parseConnectionCredentials } from "../connection-credentials.ts";
+import { checkTriggers, DEPLOY_REJECTED, deployRefused, fetchMs } from "../devrun/deploy-file.ts";
 import { parseArgv, parseEnvironmentArguments } from "../devrun/environment-arguments.ts";
 import { acceptedLine } from "../devrun/step-text.ts";
 import { WORKLOAD_TYPES } from "../devrun/workload-file.ts";
@@ -16,6 +12,7 @@ import { readIssuerFile, readXkeyFile } from "../key-file.ts";
 import { Refusal } from "../refusal.ts";
 import { asRefusal } from "../refusal-reason.ts";
 import { resolveNodeId } from "../resolve-node.ts";
+import { findStoredArtifact } from "../stored-artifact.ts";
 
 /** What peers send for an artifact whose hash they do not know (protocol section 1.5). */
 const UNKNOWN_HASH = "abc12345TODOmakethisreal";
@@ -42,27 +39,54 @@ export const run = defineCommand({
       placeholder: "SUBJECT",
       help: "Subject that triggers the function (repeatable)",
     },
-    hs_url: { kind: "string", placeholder: "URL", help: "NATS servers of the workload's host services" },
+    hs_url: {
+      kind: "string",
+      placeholder: "URL",
+      help: "NATS servers of the workload's host services, with --hs_jwt and --hs_seed",
+    },
     hs_jwt: { kind: "string", placeholder: "JWT", help: "User JWT of the host services' connection" },
     hs_seed: { kind: "string", placeholder: "SEED", help: "User seed of the host services' connection" },
+    trigger_url: {
+      kind: "string",
+      placeholder: "URL",
+      help: "NATS servers on which the triggers are subscribed, with --trigger_jwt and --trigger_seed",
+    },
+    trigger_jwt: { kind: "string", placeholder: "JWT", help: "User JWT of the triggers' connection" },
+    trigger_seed: { kind: "string", placeholder: "SEED", help: "User seed of the triggers' connection" },
     json: jsonFlag,
   },
   examples: [
     "run nats://BUCKET/echoservice NBXHUHG5 --name=echoservice --issuer=issuer.nk --xkey=publisher.xk NATS_URL=nats://127.0.0.1:4222",
   ],
-  json: '{"node_id": "N…", "workload_id": "…", "name": "echoservice", "namespace": "default", "type": "native"}',
+  json: `{"node_id": "N…", "workload_id": "…", "name": "echoservice", "namespace": "default",
+  "type": "native", "hash": "…" or null when the store does not tell}`,
   run: async (context) => {
     const { flags, global, output } = context;
     const environment = parseEnvironmentArguments(context.arguments.env);
     checkTriggers(flags.type, flags.trigger_subject);
     const argv = parseArgv(flags.argv);
     const domain = await jetStreamDomain(context);
-    const hostServices = hostServicesCredentials(flags);
+    const { hs_url, hs_jwt, hs_seed, trigger_url, trigger_jwt, trigger_seed } = flags;
+    const hostServices = parseConnectionCredentials({
+      prefix: "hs",
+      url: hs_url,
+      jwt: hs_jwt,
+      seed: hs_seed,
+    });
+    const triggerConnection = parseConnectionCredentials({
+      prefix: "trigger",
+      url: trigger_url,
+      jwt: trigger_jwt,
+      seed: trigger_seed,
+    });
+    if (triggerConnection !== undefined && flags.type === "native") {
+      throw usageError("a trigger connection is only for functions (--type=v8 or --type=wasm)");
+    }
+    const location = parseLocation(context.arguments.url);
     const order: Omit<DeployOrder, "nodeId"> = {
       workloadName: flags.name,
       workloadType: flags.type,
-      location: parseLocation(context.arguments.url),
-      hash: UNKNOWN_HASH,
+      location,
       issuer: await readIssuerFile(flags.issuer),
       publisher: await readXkeyFile(flags.xkey),
       environment,
@@ -72,12 +96,34 @@ export const run = defineCommand({
       ...(argv.length === 0 ? {} : { arguments: argv }),
       ...(flags.trigger_subject.length === 0 ? {} : { triggerSubjects: flags.trigger_subject }),
       ...(hostServices === undefined ? {} : { hostServices }),
+      ...(triggerConnection === undefined ? {} : { triggerConnection }),
     };
-    await withControlClient(context, async (client) => {
+    await withControlClient(context, async (client, connection) => {
       const nodeId = await resolveNodeId(client, context.arguments.id);
-      const { id: workload_id, name } = await deploy(client, { ...order, nodeId });
+      const limitMs = timeoutMs(global);
+      const stored = await findStoredArtifact(connection, {
+        location,
+        jetStreamDomain: domain,
+        timeoutMs: limitMs,
+      });
+      const { id: workload_id, name } = await deploy(client, {
+        ...order,
+        nodeId,
+        hash: stored?.hash ?? UNKNOWN_HASH,
+        timeoutMs: limitMs + fetchMs(stored?.bytes ?? 0),
+      });
       if (!flags.json) output.line(acceptedLine({ name, workloadId: workload_id, nodeId }));
-      else output.json({ node_id: nodeId, workload_id, name, namespace: global.namespace, type: flags.type });
+      else {
+        const { namespace } = global;
+        output.json({
+          node_id: nodeId,
+          workload_id,
+          name,
+          namespace,
+          type: flags.type,
+          hash: stored?.hash ?? null,
+        });
+      }
     });
   },
 });
@@ -90,17 +136,4 @@ async function deploy(client: ControlClient, order: DeployOrder): Promise<Deploy
     throw asRefusal(error, deployRefused);
   }
   throw new Refusal(DEPLOY_REJECTED);
-}
-
-/** All three together, or none. */
-function hostServicesCredentials(flags: {
-  readonly hs_url: string | undefined;
-  readonly hs_jwt: string | undefined;
-  readonly hs_seed: string | undefined;
-}): ConnectionCredentials | undefined {
-  const { hs_url: nats_url, hs_jwt: nats_user_jwt, hs_seed: nats_user_seed } = flags;
-  if (nats_url === undefined && nats_user_jwt === undefined && nats_user_seed === undefined) return undefined;
-  if (nats_url === undefined)
-    throw usageError("required flag --hs_url not provided (for --hs_jwt and --hs_seed)");
-  return { nats_url, nats_user_jwt: nats_user_jwt ?? "", nats_user_seed: nats_user_seed ?? "" };
 }

@@ -1,7 +1,6 @@
-import type { NatsConnection } from "@nats-io/transport-node";
-import { errorText, NexError } from "../../lib/errors.ts";
 import { defineCommand, jsonFlag } from "../command.ts";
 import { openConnection } from "../connection.ts";
+import { connectionLost } from "../follow/connection-lost.ts";
 import { messageRecord, messagingError, printBody, printMessage, subscribeSubject } from "../nats-message.ts";
 import { clockTime } from "../output/time-format.ts";
 
@@ -58,12 +57,3 @@ export const sub = defineCommand({
     if (!signal.aborted && received !== flags.count) throw await connectionLost(connection);
   },
 });
-
-async function connectionLost(connection: NatsConnection): Promise<NexError> {
-  const cause = await connection.closed();
-  return new NexError({
-    code: "NATS_CONNECTION_LOST",
-    message: `The NATS connection is lost${cause instanceof Error ? `: ${errorText(cause)}` : ""}`,
-    cause,
-  });
-}

@@ -9,6 +9,8 @@ export interface BinaryPlatform {
 /** What the first bytes of a file say. */
 export type BinaryFormat =
   | { readonly kind: "known"; readonly platform: BinaryPlatform }
+  /** Begins with `#!`: runs wherever its interpreter is. */
+  | { readonly kind: "script" }
   | { readonly kind: "unknown"; readonly reason: string };
 
 const HEADER_BYTES = 64;
@@ -40,6 +42,7 @@ export async function readBinaryFormat(file: FileHandle): Promise<BinaryFormat> 
       return format("windows", "PE", PE_MACHINES, signature.readUInt16LE(4));
     }
   }
+  if (header.toString("latin1", 0, 2) === "#!") return { kind: "script" };
   return { kind: "unknown", reason: "unsupported binary file type" };
 }
 

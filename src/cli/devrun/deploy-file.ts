@@ -2,21 +2,27 @@
  * Deploys a file in development: the logic of `nex devrun` (protocol section 10.4), usable without a terminal.
  *
  * F1 everything that can be checked without a node is checked first
- * F2 a node that already runs the workload is preferred, and its older copies are stopped before the new one starts
- * F3 what goes on is told as steps, in the order in which they happen; nothing is printed here
+ * F2 a node that already runs the workload is preferred, and its older copies are stopped: before the new one starts, or
+ *    once it runs, so that no message finds nobody (functions share their triggers)
+ * F3 types are checked beside the deploy, which neither fails for them nor waits for them
+ * F4 what goes on is told as steps, in the order in which they happen; nothing is printed here
  */
-import { setTimeout as delay } from "node:timers/promises";
+import { resolve } from "node:path";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { createControlClient, locationOf } from "../../control-api/index.ts";
 import type { ControlClient, InfoReply } from "../../control-api/index.ts";
-import { NexError } from "../../lib/errors.ts";
 import { usageError } from "../arguments/usage-error.ts";
+import { buildFunction } from "../build/build-function.ts";
+import type { BuiltFunction } from "../build/build-function.ts";
+import { checkTypes } from "../build/check-types.ts";
+import type { TypeCheck } from "../build/check-types.ts";
 import { nodeName } from "../node-name.ts";
 import { Refusal } from "../refusal.ts";
-import { asRefusal, refusalReason } from "../refusal-reason.ts";
+import { asRefusal } from "../refusal-reason.ts";
 import { chooseNode } from "./choose-node.ts";
 import { keepDeveloperKeys } from "./developer-keys.ts";
 import type { DeveloperKeys } from "./developer-keys.ts";
+import { stopOlder } from "./stop-older.ts";
 import { DEVELOPER_BUCKET, uploadWorkload } from "./upload.ts";
 import { inspectWorkloadFile } from "./workload-file.ts";
 import type { WorkloadFile, WorkloadType } from "./workload-file.ts";
@@ -31,6 +37,8 @@ export interface DeployFileOrder {
   readonly namespace?: string;
   /** Default: by the name of the file. */
   readonly type?: WorkloadType | undefined;
+  /** What was built of the function already. Default: built now. */
+  readonly built?: BuiltFunction | undefined;
   /** Environment of the workload. Default empty. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly argv?: readonly string[];
@@ -40,6 +48,8 @@ export interface DeployFileOrder {
   readonly triggerSubjects?: readonly string[];
   /** Stop older copies on the node. Default true. */
   readonly stopExisting?: boolean;
+  /** Stop them only when the new copy runs. Default false. */
+  readonly startFirst?: boolean;
   /** Deploys there, without an auction. */
   readonly nodeId?: string;
   readonly bucketMaxBytes?: number | undefined;
@@ -55,11 +65,16 @@ export interface DeployFileOrder {
 /** What has just happened. */
 export type DeployStep =
   | { readonly kind: "inspected"; readonly file: WorkloadFile }
+  /** Of functions in JavaScript and TypeScript. */
+  | { readonly kind: "built"; readonly built: BuiltFunction }
+  /** Of bundled functions; may come at any later time. */
+  | { readonly kind: "types-checked"; readonly check: TypeCheck }
   | { readonly kind: "node-chosen"; readonly nodeId: string; readonly name: string }
   | { readonly kind: "keys"; readonly keys: DeveloperKeys }
   | { readonly kind: "uploading"; readonly sentBytes: number; readonly totalBytes: number }
   | { readonly kind: "uploaded"; readonly bytes: number; readonly reused: boolean }
-  | { readonly kind: "stopping-older"; readonly name: string; readonly id: string };
+  | { readonly kind: "stopping-older"; readonly name: string; readonly id: string }
+  | { readonly kind: "stopping-replaced"; readonly name: string; readonly id: string };
 
 /** A workload that runs. */
 export interface DeployedFile {
@@ -67,8 +82,12 @@ export interface DeployedFile {
   readonly workloadId: string;
   readonly name: string;
   readonly type: WorkloadType;
-  /** Hex SHA-256 of the file. */
+  /** Hex SHA-256 of what was uploaded: the file, or the bundle made of it. */
   readonly hash: string;
+  /** Absolute paths of the files that it is made of. */
+  readonly inputs: readonly string[];
+  /** Resolves once the types have been checked and told, which may take longer than the deploy. */
+  readonly typesTold: Promise<void>;
   /** Ids of the older copies that were stopped. */
   readonly stopped: readonly string[];
 }
@@ -79,24 +98,45 @@ const TRIGGER_SUBJECT_MISSING =
 
 const AUCTION_MS = 750;
 const REQUEST_MS = 2000;
-/** A node answers a stop once the workload is gone, which has time to leave. */
-export const STOP_MS = 10_000;
-/** A node answers a deploy after it has fetched the file: the slowest rate at which that is worth waiting for. */
+/** The slowest rate of fetching a file that is worth waiting for. */
 const FETCH_BYTES_PER_MS = 10_000;
-const SETTLE_MS = 500;
 
 /**
- * Deploys a file (F1 to F3) and resolves when the node has accepted it.
+ * Deploys a file (F1 to F4) and resolves when the node has accepted it.
  *
- * @throws {NexError} `WORKLOAD_FILE_INVALID`, `USAGE`, `NODE_NOT_FOUND`, `KEY_FILE_INVALID`, `UPLOAD_FAILED`, a
+ * @throws {NexError} `WORKLOAD_FILE_INVALID`, `BUILD_FAILED`, `USAGE`, `NODE_NOT_FOUND`, `KEY_FILE_INVALID`, `UPLOAD_FAILED`, a
  *   {@link Refusal} with the node's text, or what `signal` was aborted with
  */
 export async function deployFile(order: DeployFileOrder): Promise<DeployedFile> {
+  const inspected = await inspectOrder(order);
+  order.onStep?.({ kind: "inspected", file: inspected });
+  if (inspected.type !== "v8") return deployArtifact(order, inspected, undefined);
+
+  const built = order.built ?? (await buildFunction({ path: order.path }));
+  order.onStep?.({ kind: "built", built });
+  const file = { ...inspected, bytes: built.content.length };
+  if (built.kind === "script") return deployArtifact(order, file, built);
+  const ending = new AbortController();
+  const signal = AbortSignal.any([ending.signal, ...(order.signal === undefined ? [] : [order.signal])]);
+  const typesTold = checkTypes({ path: order.path, inputs: built.inputs, signal }).then((check) =>
+    order.onStep?.({ kind: "types-checked", check }),
+  );
+  try {
+    return { ...(await deployArtifact(order, file, built)), typesTold };
+  } catch (error) {
+    ending.abort();
+    await typesTold;
+    throw error;
+  }
+}
+
+async function deployArtifact(
+  order: DeployFileOrder,
+  file: WorkloadFile,
+  built: BuiltFunction | undefined,
+): Promise<DeployedFile> {
   const { connection, onStep, namespace = "default", timeoutMs = REQUEST_MS } = order;
   const signal = order.signal ?? new AbortController().signal;
-  const file = await inspectOrder(order);
-  onStep?.({ kind: "inspected", file });
-
   const client = createControlClient({ connection, namespace, timeoutMs });
   const nodeId = order.nodeId ?? (await chooseNode(client, file, order.auctionMs ?? AUCTION_MS));
   signal.throwIfAborted();
@@ -108,6 +148,7 @@ export async function deployFile(order: DeployFileOrder): Promise<DeployedFile> 
   const { hash, reused } = await uploadWorkload({
     connection,
     path: file.path,
+    content: built?.content,
     key: file.name,
     bytes: file.bytes,
     bucketMaxBytes: order.bucketMaxBytes,
@@ -117,13 +158,37 @@ export async function deployFile(order: DeployFileOrder): Promise<DeployedFile> 
   });
   onStep?.({ kind: "uploaded", bytes: file.bytes, reused });
 
-  const stopped =
+  const { startFirst = false } = order;
+  const stopCopies = async (): Promise<string[]> =>
     order.stopExisting === false
       ? []
-      : await stopOlder({ order, client, nodeId, info, keys, name: file.name, signal });
+      : stopOlder({
+          client,
+          nodeId,
+          machines: info.machines,
+          name: file.name,
+          issuer: keys.issuer.key,
+          timeoutMs,
+          settle: !startFirst,
+          onStopping: (id) =>
+            onStep?.({ kind: startFirst ? "stopping-replaced" : "stopping-older", name: file.name, id }),
+          signal,
+        });
+  const before = startFirst ? [] : await stopCopies();
   signal.throwIfAborted();
   const workloadId = await deploy({ order, client, nodeId, info, keys, file, hash });
-  return { nodeId, workloadId, name: file.name, type: file.type, hash, stopped };
+  const stopped = startFirst ? await stopCopies() : before;
+  const inputs = built?.inputs ?? [resolve(file.path)];
+  return {
+    nodeId,
+    workloadId,
+    name: file.name,
+    type: file.type,
+    hash,
+    inputs,
+    typesTold: Promise.resolve(),
+    stopped,
+  };
 }
 
 /** What can be told, and refused, without any connection (F1). */
@@ -141,51 +206,6 @@ export function checkTriggers(type: WorkloadType, triggerSubjects: readonly stri
   if (type === "native" && triggerSubjects.length > 0) {
     throw usageError("trigger subjects are only for functions (--type=v8 or --type=wasm)");
   }
-}
-
-async function stopOlder(parts: {
-  readonly order: DeployFileOrder;
-  readonly client: ControlClient;
-  readonly nodeId: string;
-  readonly info: InfoReply;
-  readonly keys: DeveloperKeys;
-  readonly name: string;
-  readonly signal: AbortSignal;
-}): Promise<string[]> {
-  const { order, client, nodeId, info, keys, name, signal } = parts;
-  const stopped: string[] = [];
-  for (const { id } of info.machines.filter(({ workload }) => workload.name === name)) {
-    order.onStep?.({ kind: "stopping-older", name, id });
-    try {
-      const timeoutMs = Math.max(order.timeoutMs ?? REQUEST_MS, STOP_MS);
-      await client.stop({ nodeId, workloadId: id, workloadName: name, issuer: keys.issuer.key, timeoutMs });
-    } catch (error) {
-      if (isGone(error)) continue;
-      throw stopFailed(error);
-    }
-    stopped.push(id);
-    await delay(SETTLE_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
-  }
-  return stopped;
-}
-
-/** It ended by itself between the listing and the stop. */
-function isGone(error: unknown): boolean {
-  return (
-    error instanceof NexError &&
-    error.code === "CONTROL_REFUSED" &&
-    refusalReason(error) === "No such workload"
-  );
-}
-
-function stopFailed(error: unknown): NexError {
-  const reason = refusalReason(error);
-  return new NexError({
-    code: error instanceof NexError ? error.code : "INTERNAL",
-    message: `target node failed to stop the existing workload. This may result in inconsistency or unexpected scale-out: ${reason}`,
-    hint: "Deploy beside it with --no-stop, or stop it with the issuer key that deployed it",
-    cause: error,
-  });
 }
 
 async function deploy(parts: {
@@ -207,7 +227,7 @@ async function deploy(parts: {
       workloadType: file.type,
       location: locationOf({ bucket: DEVELOPER_BUCKET, key: file.name }),
       hash,
-      timeoutMs: (order.timeoutMs ?? REQUEST_MS) + Math.ceil(file.bytes / FETCH_BYTES_PER_MS),
+      timeoutMs: (order.timeoutMs ?? REQUEST_MS) + fetchMs(file.bytes),
       issuer: keys.issuer.key,
       publisher: keys.publisher.key,
       environment: order.environment ?? {},
@@ -222,6 +242,11 @@ async function deploy(parts: {
     throw asRefusal(error, deployRefused);
   }
   throw new Refusal(DEPLOY_REJECTED);
+}
+
+/** A node answers a deploy after it has fetched the file: how much longer that may take. */
+export function fetchMs(bytes: number): number {
+  return Math.ceil(bytes / FETCH_BYTES_PER_MS);
 }
 
 /** Texts of a deploy that did not happen (protocol section 10.3). */

@@ -1,5 +1,5 @@
 import type { DeployedFile, DeployStep } from "./deploy-file.ts";
-import type { KeptKey } from "./developer-keys.ts";
+import type { KeptKey } from "../../lib/key-file.ts";
 
 /** What `nex devrun` prints about a step (protocol section 10.4); no lines for most. */
 export function stepLines(step: DeployStep): string[] {
@@ -11,7 +11,11 @@ export function stepLines(step: DeployStep): string[] {
       ];
     case "stopping-older":
       return [`Workload ${step.name} (${step.id}) already exists on the target. Attempting to stop it`];
+    case "stopping-replaced":
+      return [`Stopping the older copy (${step.id})`];
     case "inspected":
+    case "built":
+    case "types-checked":
     case "node-chosen":
     case "uploading":
     case "uploaded":

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { Readable } from "node:stream";
 import { jetstream, JetStreamApiError } from "@nats-io/jetstream";
 import { Objm, setSha256Backend } from "@nats-io/obj";
 import type { ObjectStore } from "@nats-io/obj";
@@ -8,15 +9,19 @@ import { errorText, NexError } from "../../lib/errors.ts";
 
 /** Bucket of development uploads, and its size unless told otherwise (protocol section 10.4). */
 export const DEVELOPER_BUCKET = "NEXCLIFILES";
-const DEVELOPER_BUCKET_BYTES = 104_857_600;
+export const DEVELOPER_BUCKET_BYTES = 104_857_600;
 
 /** What to upload. */
 export interface Upload {
   readonly connection: NatsConnection;
   readonly path: string;
+  /** What to upload for the file. Default: the file itself. */
+  readonly content?: Uint8Array | undefined;
   /** Key of the object. */
   readonly key: string;
-  /** Size of the file, for progress. */
+  /** Default {@link DEVELOPER_BUCKET}. */
+  readonly bucket?: string;
+  /** Size of the content, for progress. */
   readonly bytes: number;
   /** Size limit of the bucket, when it has to be made. */
   readonly bucketMaxBytes?: number | undefined;
@@ -33,10 +38,11 @@ export interface Uploaded {
   readonly reused: boolean;
 }
 
+const CHUNK_BYTES = 256 * 1024;
 const DESCRIPTION = "Ad hoc object storage for NEX CLI developer mode uploads";
 
 /**
- * Puts a file into the bucket of development uploads, unless the same content is there already. When it fails, no part
+ * Puts a file into a bucket, made when it is missing, unless the same content is there already. When it fails, no part
  * of the file stays behind.
  *
  * @throws {NexError} `UPLOAD_FAILED`; what `signal` was aborted with
@@ -61,18 +67,34 @@ export async function uploadWorkload(upload: Upload): Promise<Uploaded> {
   }
 }
 
-async function openStore({ connection, bucketMaxBytes, jetStreamDomain }: Upload): Promise<ObjectStore> {
+async function openStore({
+  connection,
+  bucket,
+  bucketMaxBytes,
+  jetStreamDomain,
+}: Upload): Promise<ObjectStore> {
   const domain = jetStreamDomain === undefined || jetStreamDomain === "" ? {} : { domain: jetStreamDomain };
-  return new Objm(jetstream(connection, domain)).create(DEVELOPER_BUCKET, {
+  const manager = new Objm(jetstream(connection, domain));
+  if (bucket !== undefined && bucket !== DEVELOPER_BUCKET) return manager.create(bucket);
+  return manager.create(DEVELOPER_BUCKET, {
     description: DESCRIPTION,
     max_bytes: bucketMaxBytes ?? DEVELOPER_BUCKET_BYTES,
   });
 }
 
-async function fileDigest({ path, signal }: Upload): Promise<Buffer> {
+async function fileDigest(upload: Upload): Promise<Buffer> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { signal })) hash.update(chunk);
+  for await (const chunk of readContent(upload)) hash.update(chunk);
   return hash.digest();
+}
+
+function readContent({ path, content, signal }: Upload): AsyncIterable<Buffer> {
+  if (content === undefined) return createReadStream(path, { signal, highWaterMark: CHUNK_BYTES });
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  const chunks = Array.from({ length: Math.ceil(bytes.length / CHUNK_BYTES) }, (_, index) =>
+    bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES),
+  );
+  return Readable.from(chunks, { signal });
 }
 
 /** As the object store writes it: base64url with padding. */
@@ -81,10 +103,9 @@ function objectDigest(digest: Buffer): string {
 }
 
 /** The file's content; reports what was handed over before it is asked for more. */
-function fileStream({ path, bytes, onProgress, signal }: Upload): ReadableStream<Uint8Array> {
-  const chunks: AsyncIterator<Buffer> = createReadStream(path, { signal, highWaterMark: 256 * 1024 })[
-    Symbol.asyncIterator
-  ]();
+function fileStream(upload: Upload): ReadableStream<Uint8Array> {
+  const { bytes, onProgress } = upload;
+  const chunks = readContent(upload)[Symbol.asyncIterator]();
   let sentBytes = 0;
   return new ReadableStream<Uint8Array>(
     {
@@ -103,11 +124,11 @@ function fileStream({ path, bytes, onProgress, signal }: Upload): ReadableStream
   );
 }
 
-function uploadError({ path, bytes }: Upload, cause: unknown): NexError {
+function uploadError({ path, bytes, bucket = DEVELOPER_BUCKET }: Upload, cause: unknown): NexError {
   const hint = uploadHint(cause);
   return new NexError({
     code: "UPLOAD_FAILED",
-    message: `Cannot upload "${path}" (${bytes} bytes) to object store "${DEVELOPER_BUCKET}": ${errorText(cause)}`,
+    message: `Cannot upload "${path}" (${bytes} bytes) to object store "${bucket}": ${errorText(cause)}`,
     ...(hint === undefined ? {} : { hint }),
     cause,
   });

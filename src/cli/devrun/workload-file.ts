@@ -2,6 +2,7 @@ import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { errorText, NexError } from "../../lib/errors.ts";
+import { isFunctionSource } from "../build/function-source.ts";
 import { readBinaryFormat } from "./binary-format.ts";
 import type { BinaryPlatform } from "./binary-format.ts";
 
@@ -20,17 +21,16 @@ export interface WorkloadFile {
   readonly bytes: number;
   /** Only of native binaries in a format we know. */
   readonly platform: BinaryPlatform | undefined;
-  /** Why `platform` is missing from a native file. */
+  /** Why `platform` is missing from a native file; undefined for scripts, which have none. */
   readonly platformUnknown: string | undefined;
 }
 
-const TYPE_BY_EXTENSION: Readonly<Record<string, WorkloadType>> = { ".js": "v8", ".wasm": "wasm" };
 const NAME_PATTERN = /^[a-zA-Z0-9_-]+$/;
 const ANY_EXECUTE_BIT = 0o111;
 
 /**
- * Inspects a file for deployment (protocol section 10.4). Without `type`, `.js` is v8, `.wasm` is wasm, anything else
- * native.
+ * Inspects a file for deployment (protocol section 10.4). Without `type`, JavaScript and TypeScript are v8, `.wasm` is
+ * wasm, anything else native.
  *
  * @throws {NexError} `WORKLOAD_FILE_INVALID`: unreadable, empty, a name no workload can have, or nothing that can run
  */
@@ -51,19 +51,21 @@ export async function inspectWorkloadFile(path: string, type?: WorkloadType): Pr
   if (known.type !== "native") return { ...known, platform: undefined, platformUnknown: undefined };
   const format = await readBinaryFormat(file);
   if (format.kind === "known") return { ...known, platform: format.platform, platformUnknown: undefined };
+  const reason = format.kind === "script" ? "it is a script, but not executable" : format.reason;
   if ((stats.mode & ANY_EXECUTE_BIT) === 0) {
     throw invalid(
       path,
-      format.reason,
+      reason,
       "Give --type=v8 or --type=wasm for a function, or make a script executable with chmod +x",
     );
   }
-  return { ...known, platform: undefined, platformUnknown: format.reason };
+  return { ...known, platform: undefined, platformUnknown: format.kind === "script" ? undefined : reason };
 }
 
 /** The type that the name of a file implies. */
 function inferWorkloadType(path: string): WorkloadType {
-  return TYPE_BY_EXTENSION[extname(path).toLowerCase()] ?? "native";
+  if (isFunctionSource(path)) return "v8";
+  return extname(path).toLowerCase() === ".wasm" ? "wasm" : "native";
 }
 
 async function openFile(path: string): Promise<FileHandle> {

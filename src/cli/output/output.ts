@@ -17,6 +17,8 @@ export interface Output {
   readonly jsonLine: (value: unknown) => void;
   /** Something worth saying beside the result, on stderr. */
   readonly note: (text: string) => void;
+  /** Columns of the terminal that stdout is; undefined for a pipe or a file, where nothing is shortened. */
+  readonly columns: number | undefined;
   /** stderr, for progress on a terminal. */
   readonly stderr: TextStream;
 }
@@ -29,6 +31,10 @@ export function createOutput(stdout: TextStream, stderr: TextStream): Output {
     json: (value) => void stdout.write(`${JSON.stringify(value, null, 2)}\n`),
     jsonLine: (value) => void stdout.write(`${JSON.stringify(value)}\n`),
     note: (text) => void stderr.write(`${text}\n`),
+    get columns() {
+      // A terminal that does not know its size says 0.
+      return stdout.isTTY === true ? stdout.columns || undefined : undefined;
+    },
     stderr,
   };
 }

@@ -71,3 +71,38 @@ describe("renderTable", () => {
     );
   });
 });
+
+describe("renderTable in a terminal", () => {
+  const nodeId = "NBXHUHG5FGYLPD6RHL2MKWMP572O6KUXCZXDZJXS4T57ZTMAKBN7C574";
+  const table = {
+    title: "Nodes",
+    headers: ["ID", "Name", "Workloads"],
+    rows: [[nodeId, "quiet-otter", 2]],
+    shorten: [0, 1],
+  };
+
+  test("shortens nothing where there is room", () => {
+    assert.equal(renderTable(table, 86), renderTable(table));
+    assert.match(renderTable(table), new RegExp(`│ ${nodeId} │ quiet-otter │         2 │`));
+  });
+
+  test("takes the middle out of the first column that may be shortened, by as much as needed", () => {
+    const lines = renderTable(table, 60).split("\n");
+    assert.deepEqual(
+      lines.map((line) => textWidth(line)),
+      lines.map(() => 60),
+    );
+    assert.equal(lines[5], "│ NBXHUHG5FGYLPD6…57ZTMAKBN7C574 │ quiet-otter │         2 │");
+  });
+
+  test("makes blocks of lines of rows that do not fit however short", () => {
+    assert.equal(
+      renderTable(table, 36),
+      `Nodes
+
+           ID: NBXHUHG5FG…MAKBN7C574
+         Name: quiet-otter
+    Workloads: 2`,
+    );
+  });
+});

@@ -35,12 +35,27 @@ export function textWidth(text: string): number {
   return width;
 }
 
+/** `text` in at most `width` columns: what is too long loses its middle to `…`, so that both ends can be told apart. */
+export function shortenMiddle(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  const graphemes = Array.from(segmenter.segment(text), ({ segment }) => segment);
+  const tail = takeWidth(graphemes.toReversed(), Math.floor((width - 1) / 2)).toReversed();
+  const head = takeWidth(graphemes, width - 1 - textWidth(tail.join("")));
+  return `${head.join("")}…${tail.join("")}`;
+}
+
 /** `text` without characters that move the cursor or change colours: what others sent may hold any. */
 export function printable(text: string): string {
   return stripVTControlCharacters(text).replaceAll(
     /[\p{Control}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gv,
     " ",
   );
+}
+
+function takeWidth(graphemes: readonly string[], width: number): readonly string[] {
+  let taken = 0;
+  const end = graphemes.findIndex((grapheme) => (taken += graphemeWidth(grapheme)) > width);
+  return end === -1 ? graphemes : graphemes.slice(0, end);
 }
 
 function graphemeWidth(grapheme: string): number {
