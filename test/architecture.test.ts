@@ -10,6 +10,7 @@ const source = join(dirname(dirname(fileURLToPath(import.meta.url))), "src");
 /** Folder of the importing file -> folders it may import besides `lib` and itself. The longest matching folder counts. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   lib: [],
+  authoring: [],
   "control-api": [],
   "agent-api": [],
   nats: [],
