@@ -6,6 +6,8 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
+import { Kvm } from "@nats-io/kv";
+import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { startTestNode } from "../test/support/start-test-node.ts";
 import type { TestNode } from "../test/support/start-test-node.ts";
@@ -21,6 +23,7 @@ const LARGE = new Uint8Array(1024 * 1024 - 512).fill(0x61);
 const SEQUENTIAL = 1500;
 const PIPELINED = 8000;
 const IN_FLIGHT = 64;
+const KV_CALLS = 20;
 
 interface Run {
   readonly raw: Summary;
@@ -30,6 +33,9 @@ interface Run {
   readonly jsPerSecond: number;
   readonly rawLargeMs: number;
   readonly jsLargeMs: number;
+  readonly rawKvUs: number;
+  /** One of the synchronous calls that a function makes in a row. */
+  readonly functionKvUs: number;
   readonly firstReplyMs: number;
   readonly versionMs: number;
 }
@@ -41,11 +47,11 @@ try {
   console.log(
     `${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.version}, nats-server ${node.nats.server.version}, ${runs} runs`,
   );
-  await prepare(node);
-  await measure(node.connection, 0.3);
+  const store = await prepare(node);
+  await measure(node.connection, store, 0.3);
   const results: Run[] = [];
   for (let run = 0; run < runs; run++) {
-    results.push({ ...(await measure(node.connection, 1)), ...(await measureStarts(node, run)) });
+    results.push({ ...(await measure(node.connection, store, 1)), ...(await measureStarts(node, run)) });
     process.stderr.write(`run ${run + 1} of ${runs} done\n`);
   }
   print(results);
@@ -53,7 +59,8 @@ try {
   echo.kill();
 }
 
-async function prepare(it: TestNode): Promise<void> {
+/** Deploys what is measured, and gives the bucket that the function with host services uses. */
+async function prepare(it: TestNode): Promise<KV> {
   await it.deploy({
     name: "js",
     artifact: "(subject, payload) => payload",
@@ -62,10 +69,20 @@ async function prepare(it: TestNode): Promise<void> {
   });
   const wasm = await readFile(join(root, "examples/wasm/echofunction/echofunction.wasm"));
   await it.deploy({ name: "wasm", artifact: wasm, workloadType: "wasm", triggerSubjects: ["bench.wasm"] });
+  await it.deploy({
+    name: "kv",
+    artifact: `() => { for (let i = 0; i < ${KV_CALLS}; i++) hostServices.kv.get("key"); }`,
+    workloadType: "v8",
+    triggerSubjects: ["bench.kv"],
+  });
+  const store = await new Kvm(it.connection).create("hs_default_kv_kv");
+  await store.put("key", SMALL);
+  return store;
 }
 
 async function measure(
   connection: NatsConnection,
+  store: KV,
   share: number,
 ): Promise<Omit<Run, "firstReplyMs" | "versionMs">> {
   const count = Math.round(SEQUENTIAL * share);
@@ -77,6 +94,10 @@ async function measure(
     rawPerSecond: await throughput(connection, "raw.echo", pipelined),
     jsPerSecond: await throughput(connection, "bench.js", pipelined),
     rawLargeMs: summarize(await sequential(connection, "raw.echo", LARGE, 30)).p50 / 1000,
+    rawKvUs: await medianUs(count / 5, async () => store.get("key")),
+    functionKvUs:
+      (await medianUs(count / 15, async () => connection.request("bench.kv", "", { timeout: 10_000 }))) /
+      KV_CALLS,
     jsLargeMs: summarize(await sequential(connection, "bench.js", LARGE, 30)).p50 / 1000,
   };
 }
@@ -95,6 +116,17 @@ async function sequential(
     times.push((performance.now() - start) * 1000);
   }
   return times;
+}
+
+/** Median time in µs of something done `count` times, one at a time. */
+async function medianUs(count: number, work: () => Promise<unknown>): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const start = performance.now();
+    await work();
+    times.push((performance.now() - start) * 1000);
+  }
+  return summarize(times).p50;
 }
 
 /** Requests per second with 64 in flight. */
@@ -153,6 +185,9 @@ function print(results: readonly Run[]): void {
   line("raw NATS request/reply, 1 MiB, p50", (run) => run.rawLargeMs, "ms", 2);
   line("JavaScript trigger, 1 MiB, p50", (run) => run.jsLargeMs, "ms", 2);
   line("JavaScript trigger, 1 MiB, over raw", (run) => run.jsLargeMs - run.rawLargeMs, "ms", 2);
+  line("raw kv.get, p50", (run) => run.rawKvUs, "µs");
+  line(`kv.get in a function, ${KV_CALLS} in a row, p50 of one`, (run) => run.functionKvUs, "µs");
+  line("kv.get in a function to raw", (run) => run.functionKvUs / run.rawKvUs, "×", 2);
   line("deploy (warm pool) to first reply", (run) => run.firstReplyMs, "ms");
   line("nex version", (run) => run.versionMs, "ms");
 }
