@@ -6,6 +6,7 @@ import { arch, homedir, platform, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify, parseArgs } from "node:util";
 import type { NatsConnection } from "@nats-io/transport-node";
+import { readBuildInformation } from "../src/cli/build-information.ts";
 import { acceptedLine, stepLines } from "../src/cli/devrun/step-text.ts";
 import { deployFile } from "../src/cli/devrun/deploy-file.ts";
 import { createLogSink } from "../src/cli/output/log-sink.ts";
@@ -141,7 +142,7 @@ async function bringUpNode(server: NatsServer, directory: string): Promise<NodeH
     connection: { servers: server.url, name: "nex" },
     environment: process.env,
     logger: createLogger(sink),
-    version: "0.2.7",
+    version: readBuildInformation().version,
     signal: interruption.signal,
   });
 }
@@ -214,7 +215,8 @@ function nextSteps(server: NatsServer, node: NodeHandle): string {
     `  npx nex${flag} req svc.echo 'hey'`,
     `  npx nex${flag} node ls`,
     `  npx nex${flag} node info ${node.nodeId}`,
-    `  npx nex${flag} sub '$NEX.logs.>'`,
+    `  npx nex${flag} ps`,
+    `  npx nex${flag} logs`,
     `  npx nex${flag} devrun examples/js/echofunction/echo.js --trigger_subject=my.echo`,
     "Ctrl-C stops everything.",
   ].join("\n");
