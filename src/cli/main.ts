@@ -3,8 +3,10 @@
  *
  * M1 a failure ends with exit code 1 and its text on stderr, without a stack
  * M2 the first SIGINT, SIGTERM, SIGQUIT or SIGHUP aborts the command's signal; a second one ends the process now, and so
- *    does a command that has not ended within the deadline
- * M3 a reader that closes our stdout (`nex sub … | head -1`) ends the command quietly
+ *    does a command that has not ended within the deadline. Of one Ctrl-C, the terminal and npx may both deliver a SIGINT:
+ *    what comes within half a second of the first is the same
+ * M3 a reader that closes our stdout (`nex sub … | head -1`) ends the command quietly; one that closes our stderr does
+ *    not: a node goes on without its log
  */
 import process from "node:process";
 import { errorText, NexError } from "../lib/errors.ts";
@@ -14,11 +16,18 @@ import { runCommandLine } from "./run-command-line.ts";
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"] as const;
 const EXIT_FAILURE = 1;
 const DEADLINE_MS = 30_000;
+const SAME_SIGNAL_MS = 500;
 
 const interruption = new AbortController();
+let interruptedAt = 0;
 for (const name of SIGNALS) process.on(name, () => interrupt(name));
-process.stdout.on("error", endWithoutReader);
-process.stderr.on("error", endWithoutReader);
+process.stdout.on("error", (error) => {
+  if (isReaderGone(error)) process.exit(process.exitCode ?? 0);
+  throw error;
+});
+process.stderr.on("error", (error) => {
+  if (!isReaderGone(error)) throw error;
+});
 
 try {
   await runCommandLine({
@@ -34,14 +43,17 @@ try {
 }
 
 function interrupt(name: NodeJS.Signals): void {
-  if (interruption.signal.aborted) process.exit(EXIT_FAILURE);
+  if (interruption.signal.aborted) {
+    if (performance.now() - interruptedAt > SAME_SIGNAL_MS) process.exit(EXIT_FAILURE);
+    return;
+  }
+  interruptedAt = performance.now();
   interruption.abort(new NexError({ code: "ABORTED", message: `Interrupted by ${name}` }));
   setTimeout(() => process.exit(EXIT_FAILURE), DEADLINE_MS).unref();
 }
 
-function endWithoutReader(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(process.exitCode ?? 0);
+function isReaderGone(error: NodeJS.ErrnoException): boolean {
+  return error.code === "EPIPE";
 }
 
 function failureText(error: unknown): string {

@@ -111,6 +111,17 @@ test(
   },
 );
 
+test("a node whose log nobody reads any more goes on, and two signals of one Ctrl-C end it in order", async () => {
+  await using up = await nodeUp();
+  await up.nex.closeOutput();
+  const file = join(examples, "js/echofunction/echo.js");
+  const deployed = await runNex(["-s", up.url, "devrun", file, "--trigger_subject=e2e.deaf"]);
+  assert.equal(deployed.code, 0, deployed.stderr);
+  up.nex.signal("SIGINT");
+  up.nex.signal("SIGINT");
+  assert.equal((await up.nex.exit).code, 0);
+});
+
 test("a second node with the same pid file is refused while the first one runs", async () => {
   await using up = await nodeUp();
   const second = await runNex(up.argv, { env: { TMPDIR: up.directory } });

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,6 +39,8 @@ export interface RunningNex extends AsyncDisposable {
   /** The first line of stdout or stderr, past or future, that matches; rejects when the process ends without. */
   waitForLine(pattern: RegExp, options?: { readonly timeoutMs?: number }): Promise<RegExpExecArray>;
   signal(name: NodeJS.Signals): void;
+  /** Stops reading what it prints, as a pager that is left does. */
+  closeOutput(): Promise<void>;
   /** Resolves once it has ended and its output is complete. */
   readonly exit: Promise<NexResult>;
 }
@@ -84,6 +87,14 @@ export async function startNex(args: readonly string[], options: RunNexOptions =
         () => `no line ${String(pattern)} in:\n${output.all()}`,
       ),
     signal: (name) => void child.kill(name),
+    closeOutput: async () => {
+      for (const stream of [child.stdout, child.stderr]) {
+        if (stream === null) continue;
+        const closed = once(stream, "close");
+        stream.destroy();
+        await closed;
+      }
+    },
     exit,
     [Symbol.asyncDispose]: async () => {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
