@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { collectEvents } from "../support/collect-events.ts";
+import { runNex } from "../support/run-nex.ts";
 import { startNats } from "../support/start-nats.ts";
 import { startTestNode } from "../support/start-test-node.ts";
 import type { TestNode } from "../support/start-test-node.ts";
@@ -9,7 +10,7 @@ import { until } from "../support/until.ts";
 const NODES = 10;
 const WINDOW_MS = 2000;
 
-test("ten nodes on one server: listing and auction are complete within their window, deploys of one function share its triggers", async () => {
+test("ten nodes on one server: node ls, auction and ps are complete within their window, deploys of one function share its triggers", async () => {
   await using stack = new AsyncDisposableStack();
   const nats = stack.use(await startNats());
   const nodes: TestNode[] = [];
@@ -52,6 +53,12 @@ test("ten nodes on one server: listing and auction are complete within their win
   const seen: string[] = [];
   for await (const reply of services) seen.push(reply.json<{ id: string }>().id);
   assert.deepEqual(seen.toSorted(), [one.id, other.id].toSorted());
+
+  const listed = await runNex(["-s", nats.url, "node", "ls", "--json"]);
+  assert.equal((JSON.parse(listed.stdout) as unknown[]).length, NODES, listed.stderr);
+  const running = await runNex(["-s", nats.url, "ps", "--json"]);
+  const workloads = JSON.parse(running.stdout) as { readonly id: string }[];
+  assert.deepEqual(workloads.map(({ id }) => id).toSorted(), [one.id, other.id].toSorted(), running.stderr);
 
   const events = await collectEvents(connection);
   const count = 60;
