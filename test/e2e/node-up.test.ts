@@ -137,7 +137,8 @@ test("the guide's simple.json starts a node, and without --no-sandbox says what 
   const sandboxed = await runNex(argv, { env });
   assert.equal(sandboxed.code, 1);
   assert.match(sandboxed.stderr, /--no-sandbox/);
-  await using node = await startNex([...argv, "--no-sandbox"], { env });
+  await using node = await startNex([...argv, "--no-sandbox", "--metrics"], { env });
+  await node.waitForLine(/This version exports no telemetry yet metrics=true traces=false/);
   await node.waitForLine(/NATS execution engine awaiting commands/);
   const listed = await runNex(["-s", up.url, "node", "ls", "--json"]);
   assert.equal((JSON.parse(listed.stdout) as unknown[]).length, 2);

@@ -53,7 +53,7 @@ export const nodeUp = defineCommand({
       help: "Keeps the xkey that environments are sealed for in this file; it is made on first use",
     },
     nexus: { kind: "string", default: "nexus", help: "Name of the cluster this node belongs to" },
-    metrics: { kind: "boolean", help: "Export metrics" },
+    metrics: { kind: "boolean", help: "Export metrics (accepted, not there yet)" },
     metrics_port: {
       kind: "integer",
       default: 8085,
@@ -68,7 +68,7 @@ export const nodeUp = defineCommand({
       choices: ["file", "prometheus"],
       help: "Where metrics go",
     },
-    traces: { kind: "boolean", help: "Export traces" },
+    traces: { kind: "boolean", help: "Export traces (accepted, not there yet)" },
     otel_traces_exporter: {
       kind: "string",
       default: "file",
@@ -85,6 +85,8 @@ export const nodeUp = defineCommand({
     const hasOwnServer = flags["embedded-nats"] || configuration.public_nats_server !== undefined;
     if (!hasOwnServer) await checkReachable(context);
     if (path !== undefined) logger.info("Loaded node configuration", { config_path: path });
+    const { otel_metrics: metrics, otel_traces: traces } = configuration;
+    if (metrics || traces) logger.warn("This version exports no telemetry yet", { metrics, traces });
 
     await using stack = new AsyncDisposableStack();
     const server = flags["embedded-nats"]
