@@ -20,10 +20,10 @@ export interface SandboxSpec {
   /** Letters and digits; also names files, links and hosts made for the sandbox. */
   readonly id: string;
   /**
-   * What the agent is told: environment variables for a child process, the metadata service of a virtual machine.
-   * Keys as in the environment (`NEX_WORKLOADID`).
+   * What the agent is told: environment variables of a child process (`NEX_WORKLOADID`), the document of the metadata
+   * service of a virtual machine (`vmid`, protocol.md 5.2).
    */
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, string | number>>;
   readonly resources: SandboxResources;
 }
 
@@ -83,6 +83,11 @@ export interface SandboxDriver extends AsyncDisposable {
   /** `process`, `qemu`, `firecracker`. */
   readonly name: string;
   readonly isolation: SandboxIsolation;
+  /**
+   * Least time in milliseconds that an agent of this driver needs until its handshake, where that may be longer than
+   * usual: software emulation boots slowly. Default 0.
+   */
+  readonly bootTimeMs?: number;
   probe(): Promise<SandboxProbe>;
   /**
    * Starts one sandbox (S1).

@@ -166,7 +166,11 @@ class ProcessDriver implements SandboxDriver {
       return await startProcess({
         program,
         argv,
-        environment: { ...spec.metadata, TMPDIR: directory, [PARENT_CHANNEL_VARIABLE]: String(CHANNEL_FD) },
+        environment: {
+          ...asEnvironment(spec.metadata),
+          TMPDIR: directory,
+          [PARENT_CHANNEL_VARIABLE]: String(CHANNEL_FD),
+        },
         workingDirectory,
         stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
       });
@@ -180,6 +184,10 @@ class ProcessDriver implements SandboxDriver {
     this.#confinement ??= findConfinement(this.#options.confinement);
     return this.#confinement;
   }
+}
+
+function asEnvironment(metadata: SandboxSpec["metadata"]): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, String(value)]));
 }
 
 const NO_SHELL = "There is no shell in /usr/bin or /bin to start agents with";
