@@ -1,0 +1,46 @@
+import { buildModule } from "./wasm-builder.ts";
+import { op } from "./wasm-builder.ts";
+import type { ModuleOptions } from "./wasm-builder.ts";
+
+/** Parameters of the functions of the import module `nex` that tests call. */
+const PARAMETERS = {
+  kv_get: 2,
+  kv_set: 4,
+  kv_keys: 0,
+  messaging_publish: 4,
+  http_request: 9,
+  http_headers_read: 3,
+  result_length: 0,
+  result_read: 3,
+} as const;
+
+/** A function of `nex`. */
+export type NexName = keyof typeof PARAMETERS;
+
+/** Calls a function of `nex`: instructions that leave its result on the stack. */
+export type CallNex = (name: NexName, ...values: readonly number[]) => number[];
+
+/**
+ * Assembles a command that calls host services. `fd_write` is function 0; texts and numbers of its own lie where
+ * `data` puts them.
+ */
+export function buildNexModule(
+  start: (call: CallNex) => readonly (readonly number[])[],
+  options: Omit<ModuleOptions, "wasi" | "imports" | "start"> = {},
+): Uint8Array {
+  const names = Object.keys(PARAMETERS) as NexName[];
+  const call: CallNex = (name, ...values) => [
+    ...values.flatMap((value) => op.i32(value)),
+    ...op.call(1 + names.indexOf(name)),
+  ];
+  return buildModule({
+    ...options,
+    wasi: ["fd_write"],
+    imports: names.map((name) => ({
+      module: "nex",
+      name,
+      type: { parameters: Array.from({ length: PARAMETERS[name] }, () => "i32" as const), results: ["i32"] },
+    })),
+    start: start(call).flat(),
+  });
+}
