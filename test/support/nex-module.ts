@@ -1,5 +1,4 @@
-import { buildModule } from "./wasm-builder.ts";
-import { op } from "./wasm-builder.ts";
+import { buildModule, op } from "./wasm-builder.ts";
 import type { ModuleOptions } from "./wasm-builder.ts";
 
 /** Parameters of the functions of the import module `nex` that tests call. */
@@ -21,8 +20,7 @@ export type NexName = keyof typeof PARAMETERS;
 export type CallNex = (name: NexName, ...values: readonly number[]) => number[];
 
 /**
- * Assembles a command that calls host services. `fd_write` is function 0; texts and numbers of its own lie where
- * `data` puts them.
+ * Assembles a command that calls host services. `fd_write` is function 0, `args_get` function 1.
  */
 export function buildNexModule(
   start: (call: CallNex) => readonly (readonly number[])[],
@@ -31,11 +29,11 @@ export function buildNexModule(
   const names = Object.keys(PARAMETERS) as NexName[];
   const call: CallNex = (name, ...values) => [
     ...values.flatMap((value) => op.i32(value)),
-    ...op.call(1 + names.indexOf(name)),
+    ...op.call(2 + names.indexOf(name)),
   ];
   return buildModule({
     ...options,
-    wasi: ["fd_write"],
+    wasi: ["fd_write", "args_get"],
     imports: names.map((name) => ({
       module: "nex",
       name,
