@@ -1,3 +1,5 @@
+import { loadTestFunction } from "./function-kit.ts";
+import type { TestFunction, TestFunctionOptions } from "./function-kit.ts";
 import { buildModule, op } from "./wasm-builder.ts";
 import type { ModuleOptions } from "./wasm-builder.ts";
 
@@ -8,6 +10,7 @@ const PARAMETERS = {
   kv_keys: 0,
   messaging_publish: 4,
   http_request: 9,
+  http_status: 0,
   http_headers_read: 3,
   result_length: 0,
   result_read: 3,
@@ -41,4 +44,28 @@ export function buildNexModule(
     })),
     start: start(call).flat(),
   });
+}
+
+/** Where the modules of {@link loadNexModule} keep the key `hello`. */
+export const KEY = 100;
+
+/** Loads a command that calls host services, as {@link buildNexModule} makes it. */
+export async function loadNexModule(
+  start: (call: CallNex) => readonly (readonly number[])[],
+  options: Partial<TestFunctionOptions> & { readonly module?: ModuleOptions } = {},
+): Promise<TestFunction> {
+  const { module, ...rest } = options;
+  const source = buildNexModule(start, { data: [{ offset: KEY, bytes: "hello" }], ...module });
+  return loadTestFunction({ type: "wasm", source, ...rest });
+}
+
+/** Keeps what instructions leave on the stack. */
+export function keepAt(address: number, instructions: readonly number[]): number[] {
+  return [...op.i32(address), ...instructions, ...op.store()];
+}
+
+/** The words that a module has written. */
+export function readWords(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return Array.from({ length: bytes.length / 4 }, (_, index) => view.getInt32(index * 4, true));
 }

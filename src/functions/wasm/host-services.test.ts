@@ -1,50 +1,24 @@
 // What a WebAssembly function sees of the host services (docs/webassembly.md), through a real isolate and a host that
-// lives in memory. What it may try to break is here as well.
+// lives in memory.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   bodyOf,
   bodyText,
-  failureOf,
   loadTestFunction,
   recordingHostServices,
 } from "../../../test/support/function-kit.ts";
-import type { TestFunction, TestFunctionOptions } from "../../../test/support/function-kit.ts";
-import { buildNexModule } from "../../../test/support/nex-module.ts";
+import { KEY, keepAt, loadNexModule, readWords } from "../../../test/support/nex-module.ts";
 import type { CallNex } from "../../../test/support/nex-module.ts";
 import { buildModule, op, writeBytes } from "../../../test/support/wasm-builder.ts";
-import type { ModuleOptions } from "../../../test/support/wasm-builder.ts";
 import { until } from "../../../test/support/until.ts";
 
 const NONE = new Uint8Array(0);
 const PAGE = 65_536;
-/** Where the modules here keep a key, and where they read results to. */
-const KEY = 100;
+/** Where the modules here read results to. */
 const RESULT = 1000;
 
 type Start = (call: CallNex) => readonly (readonly number[])[];
-
-async function load(
-  start: Start,
-  options: Partial<TestFunctionOptions> & { readonly module?: ModuleOptions } = {},
-): Promise<TestFunction> {
-  const { module, ...rest } = options;
-  const source = buildNexModule(start, { data: [{ offset: KEY, bytes: "hello" }], ...module });
-  return loadTestFunction({ type: "wasm", source, ...rest });
-}
-
-/** Keeps what instructions leave on the stack. */
-const keepAt = (address: number, instructions: readonly number[]): number[] => [
-  ...op.i32(address),
-  ...instructions,
-  ...op.store(),
-];
-
-/** The words that a module has written. */
-const words = (bytes: Uint8Array): number[] => {
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  return Array.from({ length: bytes.length / 4 }, (_, index) => view.getInt32(index * 4, true));
-};
 
 test("A WebAssembly function sets and gets a value, byte for byte", async () => {
   const stored = new Map<string, Uint8Array>();
@@ -63,10 +37,13 @@ test("A WebAssembly function sets and gets a value, byte for byte", async () => 
     writeBytes(0, 1, 600, 16),
   ];
   const every = Array.from({ length: 256 }, (_, value) => value);
-  await using loaded = await load(start, { hostServices, module: { data: [{ offset: 0, bytes: every }] } });
+  await using loaded = await loadNexModule(start, {
+    hostServices,
+    module: { data: [{ offset: 0, bytes: every }] },
+  });
   for (let times = 0; times < 2; times++) {
     const body = bodyOf(await loaded.invoke("a", NONE));
-    assert.deepEqual([[...body.subarray(0, 256)], words(body.slice(256))], [every, [200, 200, 256, 256]]);
+    assert.deepEqual([[...body.subarray(0, 256)], readWords(body.slice(256))], [every, [200, 200, 256, 256]]);
   }
 });
 
@@ -77,12 +54,39 @@ test("A WebAssembly function gets the code and the text of an error", async () =
     writeBytes(0, 1, 64, 8),
     writeBytes(0, 1, RESULT, 9),
   ];
-  await using loaded = await load(start, {
+  await using loaded = await loadNexModule(start, {
     hostServices: recordingHostServices(() => ({ code: 404, message: "key not found" })),
   });
   const body = bodyOf(await loaded.invoke("a", NONE));
-  assert.deepEqual(words(body.subarray(0, 8)), [404, 9]);
+  assert.deepEqual(readWords(body.subarray(0, 8)), [404, 9]);
   assert.equal(Buffer.from(body.subarray(8)).toString(), "not found");
+});
+
+test("A WebAssembly function asks for http with a method in either case, headers, a body and its redirects", async () => {
+  const hostServices = recordingHostServices(() => ({ body: Buffer.from('{"status":302,"body":""}') }));
+  const [method, url, headers] = ["PoSt", "http://a/b", "X-A: 1\n"];
+  const start: Start = (call) => [
+    keepAt(64, call("http_request", 200, 4, 300, 10, 400, 7, KEY, 5, 1)),
+    keepAt(68, call("http_status")),
+    writeBytes(0, 1, 64, 8),
+  ];
+  await using loaded = await loadNexModule(start, {
+    hostServices,
+    module: {
+      data: [
+        { offset: KEY, bytes: "hello" },
+        { offset: 200, bytes: method },
+        { offset: 300, bytes: url },
+        { offset: 400, bytes: headers },
+      ],
+    },
+  });
+  assert.deepEqual(readWords(bodyOf(await loaded.invoke("a", NONE))), [200, 302]);
+  const sent = { "x-http-url": url, "x-http-headers": '{"X-A":["1"]}', "x-http-redirect": "manual" };
+  assert.deepEqual(
+    hostServices.calls.map((call) => [call.method, call.headers, Buffer.from(call.body).toString()]),
+    [["post", sent, "hello"]],
+  );
 });
 
 test("A WebAssembly function that reads beyond the result gets what there is", async () => {
@@ -96,101 +100,10 @@ test("A WebAssembly function that reads beyond the result gets what there is", a
     keepAt(80, call("http_headers_read", 0, RESULT, 100)),
     writeBytes(0, 1, 64, 20),
   ];
-  await using loaded = await load(start, {
+  await using loaded = await loadNexModule(start, {
     hostServices: recordingHostServices(() => ({ body: Buffer.from("value") })),
   });
-  assert.deepEqual(words(bodyOf(await loaded.invoke("a", NONE))), [2, 0, 0, 0, 0]);
-});
-
-test("A WebAssembly function's pointers outside of its memory trap, and the host is not asked", async (context) => {
-  const hostServices = recordingHostServices(() => ({ body: Buffer.from("value") }));
-  const cases: Readonly<Record<string, readonly [call: Start, message: string]>> = {
-    "a name that ends outside": [
-      (call) => [call("kv_get", PAGE - 4, 5), op.drop],
-      `nex.kv_get: 5 bytes at ${PAGE - 4} lie outside of the memory`,
-    ],
-    "a name of a huge length": [
-      (call) => [call("kv_get", KEY, -1), op.drop],
-      `nex.kv_get: 4294967295 bytes at ${KEY} lie outside of the memory`,
-    ],
-    "a name at the end of the address space": [
-      (call) => [call("kv_get", -1, 2), op.drop],
-      "nex.kv_get: 2 bytes at 4294967295 lie outside of the memory",
-    ],
-    "a body outside": [
-      (call) => [call("kv_set", KEY, 5, PAGE, 1), op.drop],
-      `nex.kv_set: 1 bytes at ${PAGE} lie outside of the memory`,
-    ],
-    "a subject's body of nearly four gibibytes": [
-      (call) => [call("messaging_publish", KEY, 5, 16, -16), op.drop],
-      "nex.messaging_publish: 4294967280 bytes at 16 lie outside of the memory",
-    ],
-    "request headers outside": [
-      (call) => [call("http_request", KEY, 3, KEY, 5, 2 * PAGE, 7, 0, 0, 0), op.drop],
-      `nex.http_request: 7 bytes at ${2 * PAGE} lie outside of the memory`,
-    ],
-    "a place for the result outside": [
-      (call) => [call("result_read", 0, PAGE - 1, 2), op.drop],
-      `nex.result_read: 2 bytes at ${PAGE - 1} lie outside of the memory`,
-    ],
-    "a call while it is instantiated": [
-      (call) => [call("kv_get", KEY, 5), op.drop],
-      "nex.kv_get: 5 bytes at 100 lie outside of the memory",
-    ],
-  };
-  for (const [title, [start, message]] of Object.entries(cases)) {
-    await context.test(title, async () => {
-      const module = {
-        data: [{ offset: KEY, bytes: "hello" }],
-        startSection: title.includes("instantiated"),
-      };
-      await using loaded = await load(start, { hostServices, module });
-      for (let times = 0; times < 2; times++) {
-        assert.deepEqual(failureOf(await loaded.invoke("a", NONE)), [
-          "trap",
-          `wasm execution trapped: ${message}`,
-        ]);
-      }
-    });
-  }
-  assert.deepEqual(hostServices.calls, []);
-});
-
-test("A WebAssembly function's names and headers of more than 64 KiB are refused with 413", async () => {
-  const hostServices = recordingHostServices(() => ({}));
-  const start: Start = (call) => [
-    keepAt(64, call("kv_get", 0, PAGE + 1)),
-    keepAt(68, call("result_read", 0, RESULT, 100)),
-    writeBytes(0, 1, RESULT, 56),
-  ];
-  await using loaded = await load(start, { hostServices, module: { memory: { initial: 2 } } });
-  assert.equal(
-    bodyText(await loaded.invoke("a", NONE)),
-    "the name of 65537 bytes exceeds the limit of 65536 bytes",
-  );
-  assert.deepEqual(hostServices.calls, []);
-});
-
-test("A WebAssembly function reads nothing of another invocation's result", async () => {
-  // Looks first, then leaves a result behind.
-  const start: Start = (call) => [
-    keepAt(64, call("result_length")),
-    keepAt(68, call("result_read", 0, RESULT, 6)),
-    keepAt(72, call("http_headers_read", 0, RESULT, 6)),
-    call("kv_get", KEY, 5),
-    op.drop,
-    writeBytes(0, 1, 64, 12),
-    writeBytes(0, 1, RESULT, 6),
-  ];
-  await using loaded = await load(start, {
-    hostServices: recordingHostServices(() => ({ body: Buffer.from("secret") })),
-  });
-  for (let times = 0; times < 3; times++) {
-    assert.deepEqual(
-      [...bodyOf(await loaded.invoke("a", NONE))],
-      Array.from({ length: 18 }, () => 0),
-    );
-  }
+  assert.deepEqual(readWords(bodyOf(await loaded.invoke("a", NONE))), [2, 0, 0, 0, 0]);
 });
 
 test("A WebAssembly function makes thousands of calls in one invocation", async () => {
@@ -204,8 +117,8 @@ test("A WebAssembly function makes thousands of calls in one invocation", async 
     ),
     writeBytes(0, 1, 64, 4),
   ];
-  await using loaded = await load(start, { hostServices, limits: { timeoutMs: 60_000 } });
-  assert.deepEqual(words(bodyOf(await loaded.invoke("a", NONE))), [3000]);
+  await using loaded = await loadNexModule(start, { hostServices, limits: { timeoutMs: 60_000 } });
+  assert.deepEqual(readWords(bodyOf(await loaded.invoke("a", NONE))), [3000]);
   assert.equal(hostServices.calls.length, 3000);
 });
 
@@ -217,7 +130,7 @@ test("A WebAssembly function's memory may grow between a call and the reading of
     keepAt(64, call("result_read", 0, 10 * PAGE, 5)),
     writeBytes(0, 1, 10 * PAGE, 5),
   ];
-  await using loaded = await load(start, {
+  await using loaded = await loadNexModule(start, {
     hostServices: recordingHostServices(() => ({ body: Buffer.from("value") })),
   });
   for (let times = 0; times < 2; times++) assert.equal(bodyText(await loaded.invoke("a", NONE)), "value");
@@ -233,35 +146,8 @@ test("A WebAssembly function's result is larger than its memory; it reads it in 
     op.drop,
     ...[0, 1, 2, 3, 4, 5].flatMap((part) => read(part * 32_768)(call)),
   ];
-  await using loaded = await load(start, { hostServices: recordingHostServices(() => ({ body })) });
+  await using loaded = await loadNexModule(start, { hostServices: recordingHostServices(() => ({ body })) });
   assert.ok(Buffer.from(body).equals(bodyOf(await loaded.invoke("a", NONE))));
-});
-
-test("A WebAssembly module that imports an unknown function of nex is refused by its name", async () => {
-  const type = { parameters: ["i32" as const], results: [] };
-  for (const name of ["kv_increment", "constructor", "reset"]) {
-    const source = buildModule({ imports: [{ module: "nex", name, type }] });
-    await assert.rejects(loadTestFunction({ type: "wasm", source }), {
-      code: "FUNCTION_INVALID",
-      message: new RegExp(
-        `^failed to compile module: unsupported import of function "nex"."${name}", it offers kv_get, kv_set, .*, result_read$`,
-      ),
-    });
-  }
-});
-
-test("A WebAssembly function that declares wrong types traps, and so never reaches the host", async () => {
-  const hostServices = recordingHostServices(() => ({}));
-  const type = { parameters: ["i64" as const, "i64" as const], results: ["i32" as const] };
-  const source = buildModule({
-    imports: [{ module: "nex", name: "kv_get", type }],
-    start: [op.i64(0), op.i64(5), op.call(0), op.drop].flat(),
-  });
-  await using loaded = await loadTestFunction({ type: "wasm", source, hostServices });
-  const [failure, message] = failureOf(await loaded.invoke("a", NONE));
-  assert.equal(failure, "trap");
-  assert.match(message, /^wasm execution trapped: nex\.kv_get: .*BigInt/);
-  assert.deepEqual(hostServices.calls, []);
 });
 
 test("A WebAssembly function that imports nex gets random bytes and a log as others do", async () => {
