@@ -20,7 +20,8 @@ export function renderNodeReport(
 
 const TITLE = "NEX Node Information";
 
-function nodeSection(nodeId: string, { public_xkey, version, uptime, tags = {} }: InfoReply): ReportSection {
+function nodeSection(nodeId: string, info: InfoReply): ReportSection {
+  const { public_xkey, version, uptime, tags = {}, isolation } = info;
   const block: ReportLine[] = [
     ["Node", nodeId],
     ["Xkey", public_xkey],
@@ -29,6 +30,7 @@ function nodeSection(nodeId: string, { public_xkey, version, uptime, tags = {} }
   ];
   const names = Object.keys(tags).sort();
   if (names.length > 0) block.push(["Tags", names.map((name) => `${name}=${tags[name]}`).join(", ")]);
+  if (isolation !== undefined) block.push(["Isolation", isolation]);
   return { blocks: [block] };
 }
 

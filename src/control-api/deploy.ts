@@ -55,6 +55,8 @@ export const DeployReply = wireObject({
   issuer: z.string(),
   /** Workload name. */
   name: z.string(),
+  /** What isolates it, in words; only from our nodes. */
+  isolation: z.string().optional(),
 });
 export type DeployReply = z.output<typeof DeployReply>;
 
@@ -86,8 +88,8 @@ export function parseDeployRequest(bytes: Uint8Array): DeployRequest {
 }
 
 /** Bytes of a DEPLOY reply. */
-export function encodeDeployReply({ started, id, issuer, name }: DeployReply): Uint8Array {
-  return encodeReply("deploy", { started, id, issuer, name });
+export function encodeDeployReply({ started, id, issuer, name, isolation }: DeployReply): Uint8Array {
+  return encodeReply("deploy", { started, id, issuer, name, isolation });
 }
 
 /** Reads a DEPLOY reply. Throws WIRE_INVALID or CONTROL_REFUSED. */

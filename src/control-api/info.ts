@@ -62,12 +62,14 @@ export const InfoReply = wireObject({
   /** Workloads of the namespace asked for. Absent from a node that writes null for none. */
   machines: z.array(Machine).readonly().default([]),
   supported_workload_types: StringList.optional(),
+  /** What isolates the node's workloads, in words; only from our nodes. */
+  isolation: z.string().optional(),
 });
 export type InfoReply = z.output<typeof InfoReply>;
 
 /** Bytes of an INFO reply: `machines` is always a list, memory whole numbers. */
 export function encodeInfoReply(data: InfoReply): Uint8Array {
-  const { version, uptime, public_xkey, tags, memory, machines, supported_workload_types } = data;
+  const { version, uptime, public_xkey, tags, memory, machines, supported_workload_types, isolation } = data;
   return encodeReply("info", {
     version,
     uptime,
@@ -80,6 +82,7 @@ export function encodeInfoReply(data: InfoReply): Uint8Array {
     },
     machines,
     supported_workload_types,
+    isolation,
   });
 }
 

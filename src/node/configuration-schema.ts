@@ -109,6 +109,19 @@ export const ConfigurationFile = z.strictObject({
   otlp_exporter_url: text.default("127.0.0.1:14532"),
   pid_filepath: text.optional(),
   preserve_network: z.boolean().default(false),
+  /** Without sandbox: whether agents are confined as far as the host lets us, or may do what the node may. */
+  process_isolation: z.enum(["auto", "none"]).default("auto"),
+  /** Absolute paths that confined agents do not see, where bubblewrap is installed. */
+  process_hidden_paths: z.array(text.startsWith("/", "expected an absolute path")).default([]),
+  /** Of each agent and its workload; 0 for none. */
+  process_limits: z
+    .strictObject({
+      /** Default: three quarters of the host's memory. */
+      memory_mib: count.optional(),
+      /** Processes and threads. */
+      processes: count.default(1024),
+    })
+    .prefault({}),
   public_nats_server: PublicNatsServer.optional(),
   rate_limiters: z
     .strictObject({ bandwidth: TokenBucket.optional(), iops: TokenBucket.optional() })

@@ -68,6 +68,7 @@ export async function answerInfo(
       ...essential.waiting(namespace).map((waiting) => reportWaiting(node, waiting)),
     ],
     supported_workload_types: node.configuration.workload_types,
+    isolation: node.identity.isolation,
   });
 }
 

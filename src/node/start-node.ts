@@ -44,7 +44,8 @@ import { publicServerSpec, startPublicNatsServer } from "./public-nats-server.ts
 import type { FindNatsServer } from "./public-nats-server.ts";
 import { createOutbox } from "./outbox.ts";
 import type { Outbox } from "./outbox.ts";
-import { createDriver } from "./sandbox-choice.ts";
+import { chooseDriver } from "./sandbox-choice.ts";
+import type { ChosenDriver } from "./sandbox-choice.ts";
 import { serveDiscovery } from "./service-discovery.ts";
 import type { SystemLog } from "./system-log.ts";
 import { checkUnique } from "./unique-node.ts";
@@ -95,12 +96,12 @@ export async function startNode(given: NodeOptions): Promise<NodeHandle> {
   const requested = Promise.withResolvers<NodeEnd>();
   await using stack = new AsyncDisposableStack();
   const pidFile = stack.use(await claimPidFile(configuration.pid_filepath ?? join(tmpdir(), "nex.pid")));
-  const driver = stack.use(given.driver ?? (await createDriver(configuration, logger)));
+  const { driver, isolation } = stack.use(await chooseDriver(configuration, logger, given.driver));
   const publicServer = stack.use(await openPublicServer(given, requested.resolve));
   const options = givenOrPublic(given, publicServer);
   const connection = await connectControl(options);
   stack.defer(async () => drainConnection(connection));
-  const node = createState(options, keys, driver);
+  const node = createState(options, keys, { driver, isolation });
   const nodeId = node.identity.key.publicKey;
   if (configuration.node_seed_file !== undefined) await checkUnique(connection, nodeId);
 
@@ -224,7 +225,7 @@ async function connectForWorkload(
 function createState(
   { configuration, version, nexus }: NodeOptions,
   keys: NodeKeys,
-  driver: SandboxDriver,
+  { driver, isolation }: Pick<ChosenDriver, "driver" | "isolation">,
 ): NodeState {
   return new NodeState(
     {
@@ -232,6 +233,7 @@ function createState(
       version,
       nexus: nexus ?? "nexus",
       startedAt: new Date(),
+      isolation,
       tags: nodeTags(configuration.tags, driver.isolation === "virtual-machine"),
     },
     configuration,

@@ -36,7 +36,13 @@ export interface SandboxResources {
 
 /** Whether this host can run a driver's sandboxes. `reason` names what is missing and what to do about it. */
 export type SandboxProbe =
-  | { readonly kind: "ready"; readonly detail: string }
+  | {
+      readonly kind: "ready";
+      /** What isolates a workload, shown to users: `child process (…)`, `virtual machine (qemu, software emulation)`. */
+      readonly detail: string;
+      /** What would isolate it more and why this host has it not, for the node's log. Default none. */
+      readonly missing?: readonly string[];
+    }
   | { readonly kind: "unavailable"; readonly reason: string };
 
 /** Why a sandbox ended. */

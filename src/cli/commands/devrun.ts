@@ -7,7 +7,7 @@ import { deployFile, inspectOrder } from "../devrun/deploy-file.ts";
 import type { DeployedFile, DeployStep } from "../devrun/deploy-file.ts";
 import { parseArgv, parseEnvironmentArguments } from "../devrun/environment-arguments.ts";
 import type { Replacement } from "../devrun/deploy-on-save.ts";
-import { acceptedLine } from "../devrun/step-text.ts";
+import { acceptedLines } from "../devrun/step-text.ts";
 import { startStepTeller } from "../devrun/step-teller.ts";
 import { deployedRecord, watchFile } from "../devrun/watch-file.ts";
 import { WORKLOAD_TYPES } from "../devrun/workload-file.ts";
@@ -61,7 +61,7 @@ export const devrun = defineCommand({
     "devrun ./echoservice NATS_URL=nats://127.0.0.1:4222",
   ],
   json: `{"node_id": "N…", "workload_id": "…", "name": "echojs", "namespace": "default", "type": "v8", "hash": "…",
-  "stopped": ["id of an older copy", …]}; with --watch one line per deploy`,
+  "isolation": "child process (…)" or null, "stopped": ["id of an older copy", …]}; with --watch one line per deploy`,
   run: async (context) => {
     const { flags, global, sources, output, signal } = context;
     if (flags.watch && !flags.stop) throw usageError("flags '--watch' and '--no-stop' exclude each other");
@@ -106,7 +106,7 @@ export const devrun = defineCommand({
       graceMs: CLEAN_UP_MS,
     });
     if (flags.json) output.json(deployedRecord(deployed, global.namespace));
-    else output.line(acceptedLine(deployed));
+    else acceptedLines(deployed).forEach(output.line);
     await deployed.typesTold;
   },
 });

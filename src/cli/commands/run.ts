@@ -6,7 +6,7 @@ import { jetStreamDomain, timeoutMs, withControlClient } from "../connection.ts"
 import { parseConnectionCredentials } from "../connection-credentials.ts";
 import { checkTriggers, DEPLOY_REJECTED, deployRefused, fetchMs } from "../devrun/deploy-file.ts";
 import { parseArgv, parseEnvironmentArguments } from "../devrun/environment-arguments.ts";
-import { acceptedLine } from "../devrun/step-text.ts";
+import { acceptedLines } from "../devrun/step-text.ts";
 import { WORKLOAD_TYPES } from "../devrun/workload-file.ts";
 import { readIssuerFile, readXkeyFile } from "../key-file.ts";
 import { Refusal } from "../refusal.ts";
@@ -59,7 +59,8 @@ export const run = defineCommand({
     "run nats://BUCKET/echoservice NBXHUHG5 --name=echoservice --issuer=issuer.nk --xkey=publisher.xk NATS_URL=nats://127.0.0.1:4222",
   ],
   json: `{"node_id": "N…", "workload_id": "…", "name": "echoservice", "namespace": "default",
-  "type": "native", "hash": "…" or null when the store does not tell}`,
+  "type": "native", "hash": "…" or null when the store does not tell,
+  "isolation": "child process (…)" or null}`,
   run: async (context) => {
     const { flags, global, output } = context;
     const environment = parseEnvironmentArguments(context.arguments.env);
@@ -106,13 +107,18 @@ export const run = defineCommand({
         jetStreamDomain: domain,
         timeoutMs: limitMs,
       });
-      const { id: workload_id, name } = await deploy(client, {
+      const {
+        id: workload_id,
+        name,
+        isolation,
+      } = await deploy(client, {
         ...order,
         nodeId,
         hash: stored?.hash ?? UNKNOWN_HASH,
         timeoutMs: limitMs + fetchMs(stored?.bytes ?? 0),
       });
-      if (!flags.json) output.line(acceptedLine({ name, workloadId: workload_id, nodeId }));
+      if (!flags.json)
+        acceptedLines({ name, workloadId: workload_id, nodeId, isolation }).forEach(output.line);
       else {
         const { namespace } = global;
         output.json({
@@ -122,6 +128,7 @@ export const run = defineCommand({
           namespace,
           type: flags.type,
           hash: stored?.hash ?? null,
+          isolation: isolation ?? null,
         });
       }
     });

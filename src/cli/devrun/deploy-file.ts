@@ -10,7 +10,7 @@
 import { resolve } from "node:path";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { createControlClient, locationOf } from "../../control-api/index.ts";
-import type { ControlClient, InfoReply } from "../../control-api/index.ts";
+import type { ControlClient, DeployReply, InfoReply } from "../../control-api/index.ts";
 import { usageError } from "../arguments/usage-error.ts";
 import { buildFunction } from "../build/build-function.ts";
 import type { BuiltFunction } from "../build/build-function.ts";
@@ -84,6 +84,8 @@ export interface DeployedFile {
   readonly type: WorkloadType;
   /** Hex SHA-256 of what was uploaded: the file, or the bundle made of it. */
   readonly hash: string;
+  /** What isolates it; undefined when the node does not tell. */
+  readonly isolation: string | undefined;
   /** Absolute paths of the files that it is made of. */
   readonly inputs: readonly string[];
   /** Resolves once the types have been checked and told, which may take longer than the deploy. */
@@ -176,7 +178,7 @@ async function deployArtifact(
         });
   const before = startFirst ? [] : await stopCopies();
   signal.throwIfAborted();
-  const workloadId = await deploy({ order, client, nodeId, info, keys, file, hash });
+  const { id: workloadId, isolation } = await deploy({ order, client, nodeId, info, keys, file, hash });
   const stopped = startFirst ? await stopCopies() : before;
   const inputs = built?.inputs ?? [resolve(file.path)];
   return {
@@ -185,6 +187,7 @@ async function deployArtifact(
     name: file.name,
     type: file.type,
     hash,
+    isolation,
     inputs,
     typesTold: Promise.resolve(),
     stopped,
@@ -216,7 +219,7 @@ async function deploy(parts: {
   readonly keys: DeveloperKeys;
   readonly file: WorkloadFile;
   readonly hash: string;
-}): Promise<string> {
+}): Promise<DeployReply> {
   const { order, client, nodeId, info, keys, file, hash } = parts;
   const { argv = [], triggerSubjects = [] } = order;
   try {
@@ -237,7 +240,7 @@ async function deploy(parts: {
       ...(triggerSubjects.length === 0 ? {} : { triggerSubjects }),
       ...(order.jetStreamDomain === undefined ? {} : { jsDomain: order.jetStreamDomain }),
     });
-    if (reply.started) return reply.id;
+    if (reply.started) return reply;
   } catch (error) {
     throw asRefusal(error, deployRefused);
   }
