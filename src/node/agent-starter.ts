@@ -61,6 +61,7 @@ export function createAgentStarter({ driver, configuration, logger }: AgentStart
       sandbox,
       link,
       pingTimeoutMs: configuration.agent_ping_timeout_ms,
+      functions: configuration.functions,
       logger,
       onNotice,
       lastWords: () => lastWords,
