@@ -1,5 +1,7 @@
 // Several invocations of one function at a time: further agents while they are needed, and one workload to the outside.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { Msg } from "@nats-io/transport-node";
 import { collectEvents, collectLogs } from "../support/collect-events.ts";
@@ -8,6 +10,7 @@ import { startTestNode } from "../support/start-test-node.ts";
 import type { TestNode, TestNodeOptions } from "../support/start-test-node.ts";
 import { until } from "../support/until.ts";
 
+const EXAMPLES = join(import.meta.dirname, "..", "..", "examples");
 const MESSAGING = { enabled: true, config: { request_timeout_ms: 4900 } };
 
 /** Says which of its agents it is, after whoever holds the gate has let it through. */
@@ -285,7 +288,28 @@ test("the end of the node ends all instances; invocations under way are answered
   await it[Symbol.asyncDispose]();
 });
 
-test("WebAssembly functions and fresh ones run side by side, too", async () => {
+test("WebAssembly functions get more agents, too", async () => {
+  await using it = await startBusyNode({ configuration: { functions: { concurrency: 2 } } });
+  const artifact = await readFile(join(EXAMPLES, "wasm/echofunction/echofunction.wasm"));
+  const { id } = await it.deploy({ name: "echo", artifact, workloadType: "wasm", triggerSubjects: ["wasm"] });
+  let round = 0;
+  await until(async () => {
+    round += 1;
+    const payloads = Array.from({ length: 200 }, (_, index) => `${round} ${index} `);
+    const replies = await Promise.all(
+      payloads.map(async (payload) => it.connection.request("wasm", payload, { timeout: 20_000 })),
+    );
+    assert.deepEqual(
+      replies.map((reply) => reply.string()),
+      payloads.map((payload) => `${payload}wasm`),
+    );
+    return assistants(it).length > 0;
+  });
+  await it.stop(id, "echo");
+  assert.equal(findAgents([id, ...assistants(it)]).size, 0);
+});
+
+test("fresh functions run side by side, and nothing stays on either agent", async () => {
   await using it = await startBusyNode({ configuration: { functions: { concurrency: 2 } } });
   await it.deploy({
     name: "clean",
