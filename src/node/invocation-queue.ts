@@ -18,7 +18,7 @@ import type { TriggerOutcome } from "./triggers.ts";
 export const MAX_IN_FLIGHT = 32;
 const MAX_WAITING = 16_384;
 const AHEAD_NS = 2_000_000;
-const PATIENCE_MS = 5;
+const PATIENCE_MS = 10;
 /** How long until the pool is asked again, when it had no idle agent. */
 const RETRY_MS = 25;
 /** The same when the agent could not run the function. */
