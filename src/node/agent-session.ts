@@ -37,7 +37,13 @@ const SILENCE_MS = 20_000;
 
 /** What an agent tells about its workload. */
 export type AgentNotice =
-  | { readonly kind: "log"; readonly level: WorkloadLogLevel; readonly text: string }
+  | {
+      readonly kind: "log";
+      readonly level: WorkloadLogLevel;
+      readonly text: string;
+      /** Said by the agent, not by the workload. */
+      readonly isOfAgent: boolean;
+    }
   | { readonly kind: "exited"; readonly code: number; readonly message: string };
 
 export interface AgentSession {
@@ -199,8 +205,9 @@ class Session implements AgentSession {
   /** An agent of ours sends part of its lines as requests and waits for the answer before it sends more. */
   #receiveLog(body: Uint8Array): undefined | Promise<undefined> {
     const { level, text, source } = parseAgentLog(body);
-    if (source === AGENT_LOG_SOURCE) this.#options.logger.debug("Agent says", { workload_id: this.id, text });
-    const room = this.#options.onNotice({ kind: "log", level: workloadLogLevel(level), text });
+    const isOfAgent = source === AGENT_LOG_SOURCE;
+    if (isOfAgent) this.#options.logger.debug("Agent says", { workload_id: this.id, text });
+    const room = this.#options.onNotice({ kind: "log", level: workloadLogLevel(level), text, isOfAgent });
     return room?.then(() => undefined);
   }
 

@@ -10,7 +10,7 @@ import type { Sandbox, SandboxDriver, SandboxOutput } from "../sandbox/sandbox.t
 import { createAgentSession } from "./agent-session.ts";
 import type { AgentSession } from "./agent-session.ts";
 import type { NodeConfiguration } from "./configuration.ts";
-import type { StartAgent } from "./workload-manager.ts";
+import type { StartAgent } from "./machine-pool.ts";
 
 /** An agent that sends nonsense cannot flood the node's log. */
 const LINK_LOG_LIMIT = { lines: 20, perMs: 10_000 };

@@ -9,17 +9,18 @@
  */
 import { NexError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
-import type { AgentNotice, AgentSession, AgentSessionOptions } from "./agent-session.ts";
+import type { AgentNotice, AgentSession } from "./agent-session.ts";
 import { takeArtifact } from "./artifact-intake.ts";
 import type { OpenedArtifact } from "./artifact-source.ts";
 import { prefixed, requireState } from "./deploy-steps.ts";
 import { endMachine } from "./end-machine.ts";
 import type { EndedWorkload } from "./end-machine.ts";
 import { startInstance } from "./instance.ts";
+import { MachinePool } from "./machine-pool.ts";
+import type { StartAgent } from "./machine-pool.ts";
 import { ownerOf } from "./machine.ts";
 import type { DeployedWorkload, Machine, MachineEnd } from "./machine.ts";
 import type { NodeState } from "./node-state.ts";
-import { WarmPool } from "./warm-pool.ts";
 import type { WorkloadConnection } from "./workload-connection.ts";
 import type { WorkloadReporter } from "./workload-reporter.ts";
 import { openWorkloadTriggers } from "./workload-triggers.ts";
@@ -27,15 +28,6 @@ import type { Workload } from "./workload.ts";
 
 /** How long a deploy waits for a warm agent unless told otherwise. */
 const POOL_WAIT_MS = 5000;
-
-/** Starts one agent in a new sandbox; resolves once it is handshaken. Rejects with nothing left behind. */
-export type StartAgent = (
-  id: string,
-  options: {
-    readonly signal: AbortSignal;
-    readonly onNotice: AgentSessionOptions["onNotice"];
-  },
-) => Promise<AgentSession>;
 
 export interface WorkloadManagerOptions {
   readonly node: NodeState;
@@ -64,20 +56,18 @@ interface Reservation {
 
 export class WorkloadManager {
   readonly #options: WorkloadManagerOptions;
-  readonly #pool: WarmPool<Machine>;
+  readonly #pool: MachinePool;
   readonly #ends = new Map<string, Promise<void>>();
   /** Ends reported while the machine was still deploying (D4). */
   readonly #earlyEnds = new Map<string, MachineEnd>();
   readonly #cancelled = new AbortController();
-  /** Every agent that has not been taken down yet. */
-  readonly #agents = new Set<AgentSession>();
 
   constructor(options: WorkloadManagerOptions) {
     this.#options = options;
-    this.#pool = new WarmPool({
-      size: options.node.configuration.machine_pool_size,
-      start: async (signal) => this.#warmUp(signal),
-      logger: options.logger,
+    this.#pool = new MachinePool({
+      ...options,
+      onNotice: (machine, notice) => this.#noticed(machine, notice),
+      onLost: (machine, message) => void this.end(machine, { kind: "agent-lost", message }),
     });
   }
 
@@ -128,31 +118,11 @@ export class WorkloadManager {
   /** Kills all sandboxes at once, whatever they and their triggers are doing; `close` then has nothing to wait for. */
   async kill(): Promise<void> {
     this.cancelDeploys();
-    await Promise.allSettled([...this.#agents].map(async (agent) => agent.stop(0)));
+    await this.#pool.kill();
   }
 
   async #endAll(machines: readonly Machine[]): Promise<void> {
     await Promise.all(machines.map(async (machine) => this.end(machine, { kind: "node-shutdown" })));
-  }
-
-  async #warmUp(signal: AbortSignal): Promise<Machine> {
-    const machine = this.#options.node.machines.add(this.#options.createId());
-    let agent: AgentSession;
-    try {
-      const onNotice = (notice: AgentNotice): Promise<void> | undefined => this.#noticed(machine, notice);
-      agent = await this.#options.startAgent(machine.id, { signal, onNotice });
-    } catch (error) {
-      const reason: MachineEnd = { kind: "agent-lost", message: errorText(error) };
-      machine.become({ kind: "stopping", reason, owner: undefined });
-      machine.become({ kind: "ended", reason });
-      throw error;
-    }
-    machine.become({ kind: "idle", agent });
-    this.#agents.add(agent);
-    void machine.ended.then(() => this.#agents.delete(agent));
-    void agent.lost.then(async (message) => this.end(machine, { kind: "agent-lost", message }));
-    this.#options.logger.info("Adding new agent process to warm pool", { workload_id: machine.id });
-    return machine;
   }
 
   async #reserve(workload: Workload, waitMs: number): Promise<Reservation> {
@@ -272,6 +242,8 @@ export class WorkloadManager {
     const { state } = machine;
     if (notice.kind === "log") {
       const owner = ownerOf(machine);
+      // What an agent says of itself would read as if the whole workload came and went.
+      if (notice.isOfAgent && owner?.id !== machine.id) return undefined;
       return owner && this.#options.reporter.log(owner.id, owner.workload, notice);
     }
     const end: MachineEnd = { kind: "exited", code: notice.code, message: notice.message };

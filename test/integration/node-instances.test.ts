@@ -245,6 +245,8 @@ test("instances that have nothing to do are given up, their last log lines arriv
     const line = await until(() => logs.find(({ text }) => text === `call of ${me}`));
     assert.equal(line.id, id);
   }
+  const said = logs.map(({ text }) => text).filter((text) => /deployed|exited/.test(text));
+  assert.deepEqual(said, ["Workload quiet deployed"], "instances come and go unseen");
   const [again] = await Promise.all([callAll(it, "quiet", 1), gate.letPass(1)]);
   assert.ok(answers.some(({ me }) => me === again[0]?.me));
 });
