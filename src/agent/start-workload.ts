@@ -52,6 +52,8 @@ export async function startWorkload(options: StartWorkloadOptions): Promise<Runn
       name: request.workload_name,
       artifact,
       environment: request.environment,
+      limits: request.function_limits,
+      fresh: request.fresh,
       hostServices: createHostServices(link, {
         id,
         namespace: request.namespace,

@@ -54,6 +54,7 @@ function workloadSection({ machines }: InfoReply, full: boolean): ReportSection 
 
 function workloadBlock({ id, healthy, namespace, workload }: Machine, full: boolean): ReportLine[] {
   const { name, runtime, description = "", type, hash, restarts, last_exit, trigger_subjects } = workload;
+  const { fresh, concurrency, instances } = workload;
   const lines: ReportLine[] = [
     ["Id", id],
     ["Healthy", String(healthy)],
@@ -64,6 +65,8 @@ function workloadBlock({ id, healthy, namespace, workload }: Machine, full: bool
   if (full) {
     lines.push(["Namespace", namespace ?? ""], ["Type", type], ["Hash", hash]);
     if (trigger_subjects !== undefined) lines.push(["Trigger Subjects", trigger_subjects.join(", ")]);
+    if (fresh === true) lines.push(["Fresh", "every invocation"]);
+    if (instances !== undefined) lines.push(["Instances", `${instances} of at most ${concurrency ?? "?"}`]);
   }
   // What restarted is worth a look; the others say so only when asked.
   if (restarts !== undefined && (full || restarts > 0)) lines.push(["Restarts", String(restarts)]);

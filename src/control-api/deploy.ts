@@ -40,6 +40,10 @@ export const DeployRequest = wireObject({
   trigger_subjects: StringList.optional(),
   trigger_connection: ConnectionCredentials.optional(),
   host_services: ConnectionCredentials.optional(),
+  /** Functions only, and only on our nodes: every invocation starts with nothing of the last one. */
+  fresh: z.boolean().optional(),
+  /** Functions only, and only on our nodes: invocations at a time, at most as many as the node allows. */
+  concurrency: z.number().int().positive().optional(),
   retry_count: z.number().int().nonnegative().optional(),
   /** RFC 3339. */
   retried_at: z.string().refine(isTime, "must be a time").optional(),
@@ -77,6 +81,8 @@ export function encodeDeployRequest(request: DeployRequest): Uint8Array {
     trigger_subjects: nonEmpty(request.trigger_subjects),
     trigger_connection: request.trigger_connection,
     host_services: request.host_services,
+    fresh: request.fresh === true ? true : undefined,
+    concurrency: request.concurrency,
     retry_count: retryCount === undefined ? undefined : Math.max(0, wireInteger(retryCount)),
     retried_at: request.retried_at,
   });

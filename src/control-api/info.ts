@@ -38,6 +38,12 @@ export const Machine = wireObject({
     last_exit: LastExit.optional(),
     /** Functions only. */
     trigger_subjects: StringList.optional(),
+    /** Every invocation starts with nothing of the last one. Functions only, as what follows. */
+    fresh: z.boolean().optional(),
+    /** Most invocations at a time. */
+    concurrency: z.number().int().positive().optional(),
+    /** Agents that run it now: more than one while it is busy. */
+    instances: z.number().int().nonnegative().optional(),
   }),
 });
 export type Machine = z.output<typeof Machine>;

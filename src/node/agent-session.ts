@@ -20,6 +20,8 @@ import type { WorkloadServices } from "../host-services/host/host-services.ts";
 import { NexError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { Sandbox, SandboxExit } from "../sandbox/sandbox.ts";
+import type { NodeConfiguration } from "./configuration.ts";
+import { MAX_IN_FLIGHT } from "./invocation-queue.ts";
 import type { DeployedWorkload } from "./machine.ts";
 import type { TriggerOutcome } from "./triggers.ts";
 
@@ -30,12 +32,18 @@ const MISSED_PINGS = 3;
 const DEPLOY_TIMEOUT_MS = 10_000;
 const UNDEPLOY_TIMEOUT_MS = 500;
 const EXIT_FOLLOWS_MS = 1000;
-/** The agent ends every invocation by itself, after 5 s at the latest; this only bounds an agent gone silent. */
-const TRIGGER_TIMEOUT_MS = 180_000;
+/** The agent ends every invocation by itself; this only bounds an agent gone silent. */
+const SILENCE_MS = 20_000;
 
 /** What an agent tells about its workload. */
 export type AgentNotice =
-  | { readonly kind: "log"; readonly level: WorkloadLogLevel; readonly text: string }
+  | {
+      readonly kind: "log";
+      readonly level: WorkloadLogLevel;
+      readonly text: string;
+      /** Said by the agent, not by the workload. */
+      readonly isOfAgent: boolean;
+    }
   | { readonly kind: "exited"; readonly code: number; readonly message: string };
 
 export interface AgentSession {
@@ -50,6 +58,8 @@ export interface AgentSession {
   serve(services: WorkloadServices): void;
   /** Runs the function once. Never rejects. */
   readonly trigger: (subject: string, payload: Uint8Array) => Promise<TriggerOutcome>;
+  /** False from the moment the link to it has ended. */
+  readonly isReachable: boolean;
   /** Asks the agent to end its workload and waits, at most `graceMs`, until it reports the end. */
   undeploy(graceMs: number): Promise<void>;
   /**
@@ -65,6 +75,8 @@ export interface AgentSessionOptions {
   readonly sandbox: Sandbox;
   readonly link: Link;
   readonly pingTimeoutMs: number;
+  /** Bounds of a function, for the agent. */
+  readonly functions: NodeConfiguration["functions"];
   readonly logger: Logger;
   /** A promise holds the agent back: its next log lines come once it has resolved. */
   readonly onNotice: (notice: AgentNotice) => Promise<void> | undefined;
@@ -84,6 +96,8 @@ class Session implements AgentSession {
   readonly #ended = Promise.withResolvers<void>();
   readonly #pingTimer: NodeJS.Timeout;
   #missedPings = 0;
+  #isReachable = true;
+  #triggerTimeoutMs = SILENCE_MS;
   #services = NO_SERVICES;
   #stopping: Promise<SandboxExit> | undefined;
 
@@ -98,6 +112,7 @@ class Session implements AgentSession {
     this.lost = promise;
     void sandbox.exit.then((exit) => resolve(describeExit(exit, options.lastWords())));
     void link.closed.then((end) => {
+      this.#isReachable = false;
       // The end of the process says more than the end of its link, and follows at once.
       if (end.kind === "lost") setTimeout(resolve, EXIT_FOLLOWS_MS, `agent contact lost: ${end.reason}`);
     });
@@ -105,7 +120,13 @@ class Session implements AgentSession {
     void promise.then(() => clearInterval(this.#pingTimer));
   }
 
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
   async deploy({ workload, hash, bytes }: DeployedWorkload, artifact: Uint8Array): Promise<void> {
+    const { timeout_ms, memory_mib, max_source_bytes } = this.#options.functions;
+    this.#triggerTimeoutMs = MAX_IN_FLIGHT * timeout_ms + SILENCE_MS;
     using _served = serveArtifact(this.#options.link, this.id, artifact);
     const request = encodeAgentDeploy({
       namespace: workload.namespace,
@@ -118,6 +139,8 @@ class Session implements AgentSession {
       argv: workload.argv,
       description: workload.description,
       essential: workload.essential,
+      fresh: workload.fresh,
+      function_limits: { timeout_ms, memory_mib, max_source_bytes },
     });
     const response = await this.#request(agentSubjects.deploy(this.id), request, DEPLOY_TIMEOUT_MS);
     const { accepted, message } = parseAgentDeployReply(response);
@@ -134,7 +157,7 @@ class Session implements AgentSession {
     try {
       return parseTriggerReply(
         await this.#options.link.request(agentSubjects.trigger(this.id), payload, {
-          timeoutMs: TRIGGER_TIMEOUT_MS,
+          timeoutMs: this.#triggerTimeoutMs,
           headers: triggerHeaders(subject),
         }),
       );
@@ -182,8 +205,9 @@ class Session implements AgentSession {
   /** An agent of ours sends part of its lines as requests and waits for the answer before it sends more. */
   #receiveLog(body: Uint8Array): undefined | Promise<undefined> {
     const { level, text, source } = parseAgentLog(body);
-    if (source === AGENT_LOG_SOURCE) this.#options.logger.debug("Agent says", { workload_id: this.id, text });
-    const room = this.#options.onNotice({ kind: "log", level: workloadLogLevel(level), text });
+    const isOfAgent = source === AGENT_LOG_SOURCE;
+    if (isOfAgent) this.#options.logger.debug("Agent says", { workload_id: this.id, text });
+    const room = this.#options.onNotice({ kind: "log", level: workloadLogLevel(level), text, isOfAgent });
     return room?.then(() => undefined);
   }
 

@@ -10,7 +10,7 @@ import type { Sandbox, SandboxDriver, SandboxOutput } from "../sandbox/sandbox.t
 import { createAgentSession } from "./agent-session.ts";
 import type { AgentSession } from "./agent-session.ts";
 import type { NodeConfiguration } from "./configuration.ts";
-import type { StartAgent } from "./workload-manager.ts";
+import type { StartAgent } from "./machine-pool.ts";
 
 /** An agent that sends nonsense cannot flood the node's log. */
 const LINK_LOG_LIMIT = { lines: 20, perMs: 10_000 };
@@ -61,6 +61,7 @@ export function createAgentStarter({ driver, configuration, logger }: AgentStart
       sandbox,
       link,
       pingTimeoutMs: configuration.agent_ping_timeout_ms,
+      functions: configuration.functions,
       logger,
       onNotice,
       lastWords: () => lastWords,

@@ -3,6 +3,7 @@
  * is an error. Files are merged over these defaults key by key; an entry of `host_services.services` replaces the
  * default entry as a whole, so that it is off without `"enabled": true`.
  */
+import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { HostServicesSettings } from "./host-services-schema.ts";
 import { WORKLOAD_TYPES } from "./workload.ts";
@@ -10,6 +11,7 @@ import { WORKLOAD_TYPES } from "./workload.ts";
 const count = z.int().nonnegative();
 const milliseconds = z.int().positive();
 const text = z.string();
+const MIB = 1024 * 1024;
 
 /** A Firecracker token bucket: bytes or operations per `refill_time` milliseconds. */
 const TokenBucket = z.strictObject({
@@ -30,6 +32,24 @@ const AutostartWorkload = z.strictObject({
   essential: z.boolean().default(false),
   jsdomain: text.default(""),
   trigger_subjects: z.array(text).default([]),
+  fresh: z.boolean().default(false),
+  concurrency: z.int().min(1).optional(),
+});
+
+/** Bounds of every function (docs/functions.md). */
+const Functions = z.strictObject({
+  /** Size of a JavaScript source, its source map included. */
+  max_source_bytes: z
+    .int()
+    .min(1)
+    .max(64 * MIB)
+    .default(5 * MIB),
+  /** One invocation, host calls included. A single call of a host service has the lower limit of its own. */
+  timeout_ms: z.int().min(10).max(300_000).default(5000),
+  /** Heap of a JavaScript function, or linear memory of a WebAssembly module: at most what 32 bits address. */
+  memory_mib: z.int().min(8).max(4096).default(128),
+  /** Invocations of one function at a time: the most that a deploy may ask for, and what others get. */
+  concurrency: z.int().min(1).max(1024).default(availableParallelism()),
 });
 
 /** The options of the public NATS server that are understood (protocol.md 9.8). */
@@ -76,6 +96,7 @@ export const ConfigurationFile = z.strictObject({
     .prefault({}),
   default_resource_dir: text.optional(),
   deny_trigger_subjects: z.array(text).default([]),
+  functions: Functions.prefault({}),
   host_services: HostServicesSettings.nullish().transform((given) => given ?? HostServicesSettings.parse({})),
   internal_node_host: text.default("192.168.127.1"),
   /** 0 lets the system choose a free port. */

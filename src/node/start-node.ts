@@ -80,6 +80,8 @@ export interface NodeOptions {
   readonly systemLog?: SystemLog;
   /** Default 30000. */
   readonly heartbeatMs?: number;
+  /** How long a further instance of a function may have nothing to do. Default 30000. */
+  readonly instanceIdleMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -266,6 +268,7 @@ function createManager(parts: {
       ),
     reporter: createWorkloadReporter({ outbox, nodeId: node.identity.key.publicKey, events }),
     onEnded: (ended) => essential.ended(ended),
+    instanceIdleMs: options.instanceIdleMs,
   });
 }
 

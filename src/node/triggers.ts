@@ -3,8 +3,7 @@
  * several deploys of one function (on any node) each message runs exactly one.
  *
  * T1 the caller is answered first; events, logs and counts come after the answer
- * T2 at most `IN_FLIGHT` messages are with the agent; the rest wait here, at most `MAX_WAITING` of them. Beyond that
- *    a message is refused at once
+ * T2 how many run and wait is up to the queue behind `invoke`
  * T3 a failed invocation is answered at once: empty body, `Nats-Service-Error-Code` and `Nats-Service-Error`
  * T4 once `close` has resolved no message is lost: all that arrived were answered
  */
@@ -15,13 +14,10 @@ import { drainSubscriptions } from "./drain.ts";
 import { nanosecondsSince } from "./endpoint-counts.ts";
 import { fitsBytes, MAX_REPLY_BYTES } from "./subject-limits.ts";
 
-const IN_FLIGHT = 32;
-const MAX_WAITING = 16_384;
-
-/** Outcome of one invocation. */
+/** Outcome of one invocation; `runtimeNs` is its execution time, absent when nobody knows it. */
 export type TriggerOutcome =
   | { readonly kind: "succeeded"; readonly body: Uint8Array; readonly runtimeNs: number }
-  | { readonly kind: "failed"; readonly message: string };
+  | { readonly kind: "failed"; readonly message: string; readonly runtimeNs?: number };
 
 /** What happened to one message, for events and counts. `pattern` is the subscribed trigger subject. */
 export interface TriggerRecord {
@@ -81,7 +77,6 @@ export async function openTriggers(options: TriggerOptions): Promise<Triggers> {
 
 class TriggerDispatcher {
   readonly #options: TriggerOptions;
-  readonly #waiting: Arrival[] = [];
   #inFlight = 0;
   #established = false;
   #onIdle: (() => void) | undefined;
@@ -99,7 +94,7 @@ class TriggerDispatcher {
           else onRefused(error);
           return;
         }
-        this.#accept({ message, pattern, atMs: performance.now() });
+        void this.#run({ message, pattern, atMs: performance.now() });
       },
     });
   }
@@ -109,20 +104,10 @@ class TriggerDispatcher {
   }
 
   async idle(): Promise<void> {
-    if (this.#inFlight === 0 && this.#waiting.length === 0) return;
+    if (this.#inFlight === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onIdle = resolve;
     await promise;
-  }
-
-  #accept(arrival: Arrival): void {
-    if (this.#inFlight < IN_FLIGHT) {
-      void this.#run(arrival);
-    } else if (this.#waiting.length < MAX_WAITING) {
-      this.#waiting.push(arrival);
-    } else {
-      this.#finish(arrival, { kind: "failed", message: "too many messages wait for this function" });
-    }
   }
 
   async #run(arrival: Arrival): Promise<void> {
@@ -131,9 +116,7 @@ class TriggerDispatcher {
     const outcome = await this.#options.invoke(subject, data);
     this.#inFlight -= 1;
     this.#finish(arrival, outcome);
-    const next = this.#waiting.shift();
-    if (next !== undefined) void this.#run(next);
-    else if (this.#inFlight === 0) this.#onIdle?.();
+    if (this.#inFlight === 0) this.#onIdle?.();
   }
 
   #finish({ message, pattern, atMs }: Arrival, given: TriggerOutcome): void {

@@ -32,6 +32,8 @@ export interface TestNodeOptions {
   readonly driver?: SandboxDriver;
   /** Default that of a node. */
   readonly heartbeatMs?: number;
+  /** Default that of a node. */
+  readonly instanceIdleMs?: number;
 }
 
 /** Short form of a deploy: the artifact is uploaded first. */
@@ -76,6 +78,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
       version: "0.2.7",
       ...(options.driver === undefined ? {} : { driver: options.driver }),
       ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
+      ...(options.instanceIdleMs === undefined ? {} : { instanceIdleMs: options.instanceIdleMs }),
     }),
   );
   const connection = await nats.connect();

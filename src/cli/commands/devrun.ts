@@ -7,6 +7,7 @@ import { deployFile, inspectOrder } from "../devrun/deploy-file.ts";
 import type { DeployedFile, DeployStep } from "../devrun/deploy-file.ts";
 import { parseArgv, parseEnvironmentArguments } from "../devrun/environment-arguments.ts";
 import type { Replacement } from "../devrun/deploy-on-save.ts";
+import { functionFlags, functionOptions } from "../devrun/function-options.ts";
 import { acceptedLines } from "../devrun/step-text.ts";
 import { startStepTeller } from "../devrun/step-teller.ts";
 import { deployedRecord, watchFile } from "../devrun/watch-file.ts";
@@ -39,6 +40,7 @@ export const devrun = defineCommand({
       help: "Type of the workload; by default told by the file",
     },
     argv: { kind: "string", help: "Arguments of the workload, separated by spaces" },
+    ...functionFlags,
     essential: { kind: "boolean", negatable: true, help: "Start the workload again when it fails" },
     stop: {
       kind: "boolean",
@@ -67,7 +69,9 @@ export const devrun = defineCommand({
     if (flags.watch && !flags.stop) throw usageError("flags '--watch' and '--no-stop' exclude each other");
     const environment = parseEnvironmentArguments(context.arguments.env);
     const { file: path } = context.arguments;
-    const { type } = await inspectOrder({ path, type: flags.type, triggerSubjects: flags.trigger_subject });
+    const options = functionOptions(flags);
+    const triggerSubjects = flags.trigger_subject;
+    const { type } = await inspectOrder({ path, type: flags.type, triggerSubjects, options });
     // What is wrong with the source is said before any connection, except where the source will change.
     const built = type === "v8" && !flags.watch ? await buildFunction({ path }) : undefined;
     const domain = await jetStreamDomain(context);
@@ -86,7 +90,8 @@ export const devrun = defineCommand({
         environment,
         argv: parseArgv(flags.argv),
         essential: flags.essential,
-        triggerSubjects: flags.trigger_subject,
+        triggerSubjects,
+        options,
         stopExisting: flags.stop,
         bucketMaxBytes: flags.bucketmaxbytes,
         jetStreamDomain: domain,

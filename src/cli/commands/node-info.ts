@@ -34,7 +34,8 @@ export const nodeInfo = defineCommand({
   "workloads": [{"id": "…", "healthy": true, "uptime": "8m40s", "namespace": "default", "name": "echo",
     "description": "…", "runtime": "12ms", "type": "v8", "hash": "…",
     "essential": false, "restarts": 0, "last_exit": {"code": 1, "reason": "…", "time": "…"},
-    "trigger_subjects": ["js.echo", …]}, …]}; the last four only where the node tells them`,
+    "trigger_subjects": ["js.echo", …], "fresh": false, "concurrency": 2, "instances": 1}, …]}; what follows
+  the hash only where the node tells them`,
   run: async (context) => {
     const { flags, output } = context;
     await withControlClient(context, async (client) => {

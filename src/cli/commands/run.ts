@@ -6,6 +6,7 @@ import { jetStreamDomain, timeoutMs, withControlClient } from "../connection.ts"
 import { parseConnectionCredentials } from "../connection-credentials.ts";
 import { checkTriggers, DEPLOY_REJECTED, deployRefused, fetchMs } from "../devrun/deploy-file.ts";
 import { parseArgv, parseEnvironmentArguments } from "../devrun/environment-arguments.ts";
+import { checkFunctionOptions, functionFlags, functionOptions } from "../devrun/function-options.ts";
 import { acceptedLines } from "../devrun/step-text.ts";
 import { WORKLOAD_TYPES } from "../devrun/workload-file.ts";
 import { readIssuerFile, readXkeyFile } from "../key-file.ts";
@@ -33,6 +34,7 @@ export const run = defineCommand({
     type: { kind: "string", choices: WORKLOAD_TYPES, default: "native", help: "Type of the workload" },
     description: { kind: "string", help: "Description of the workload" },
     argv: { kind: "string", help: "Arguments of the workload, separated by spaces" },
+    ...functionFlags,
     essential: { kind: "boolean", negatable: true, help: "Start the workload again when it fails" },
     trigger_subject: {
       kind: "strings",
@@ -65,6 +67,8 @@ export const run = defineCommand({
     const { flags, global, output } = context;
     const environment = parseEnvironmentArguments(context.arguments.env);
     checkTriggers(flags.type, flags.trigger_subject);
+    const options = functionOptions(flags);
+    checkFunctionOptions(flags.type, options);
     const argv = parseArgv(flags.argv);
     const domain = await jetStreamDomain(context);
     const { hs_url, hs_jwt, hs_seed, trigger_url, trigger_jwt, trigger_seed } = flags;
@@ -96,6 +100,7 @@ export const run = defineCommand({
       ...(domain === undefined ? {} : { jsDomain: domain }),
       ...(argv.length === 0 ? {} : { arguments: argv }),
       ...(flags.trigger_subject.length === 0 ? {} : { triggerSubjects: flags.trigger_subject }),
+      ...options,
       ...(hostServices === undefined ? {} : { hostServices }),
       ...(triggerConnection === undefined ? {} : { triggerConnection }),
     };

@@ -23,6 +23,8 @@ import { chooseNode } from "./choose-node.ts";
 import { keepDeveloperKeys } from "./developer-keys.ts";
 import type { DeveloperKeys } from "./developer-keys.ts";
 import { stopOlder } from "./stop-older.ts";
+import { checkFunctionOptions } from "./function-options.ts";
+import type { FunctionOptions } from "./function-options.ts";
 import { DEVELOPER_BUCKET, uploadWorkload } from "./upload.ts";
 import { inspectWorkloadFile } from "./workload-file.ts";
 import type { WorkloadFile, WorkloadType } from "./workload-file.ts";
@@ -46,6 +48,8 @@ export interface DeployFileOrder {
   readonly essential?: boolean;
   /** Functions need at least one. */
   readonly triggerSubjects?: readonly string[];
+  /** Functions only. */
+  readonly options?: FunctionOptions;
   /** Stop older copies on the node. Default true. */
   readonly stopExisting?: boolean;
   /** Stop them only when the new copy runs. Default false. */
@@ -196,10 +200,11 @@ async function deployArtifact(
 
 /** What can be told, and refused, without any connection (F1). */
 export async function inspectOrder(
-  order: Pick<DeployFileOrder, "path" | "type" | "triggerSubjects">,
+  order: Pick<DeployFileOrder, "path" | "type" | "triggerSubjects" | "options">,
 ): Promise<WorkloadFile> {
   const file = await inspectWorkloadFile(order.path, order.type);
   checkTriggers(file.type, order.triggerSubjects);
+  checkFunctionOptions(file.type, order.options);
   return file;
 }
 
@@ -238,6 +243,7 @@ async function deploy(parts: {
       essential: order.essential ?? false,
       ...(argv.length === 0 ? {} : { arguments: argv }),
       ...(triggerSubjects.length === 0 ? {} : { triggerSubjects }),
+      ...order.options,
       ...(order.jetStreamDomain === undefined ? {} : { jsDomain: order.jetStreamDomain }),
     });
     if (reply.started) return reply;
