@@ -92,10 +92,13 @@ export async function startTestHost(): Promise<TestHost> {
     const [program = "", ...argv] = [...prefix, "sh", "-ec", script];
     return (await execute(program, argv, { env: { PATH } })).stdout;
   };
-  const start = async (command: readonly string[], namespace = ""): Promise<ManagedProcess> => {
+  const start = async (
+    command: readonly string[],
+    { namespace = "", stderr = "inherit" }: StartOptions = {},
+  ): Promise<ManagedProcess> => {
     const inside = namespace === "" ? [] : ["ip", "netns", "exec", namespace];
     const [program = "", ...argv] = [...prefix, ...inside, ...command];
-    return startProcess({ program, argv, environment: { PATH }, stdio: ["pipe", "pipe", "inherit"] });
+    return startProcess({ program, argv, environment: { PATH }, stdio: ["pipe", "pipe", stderr] });
   };
   await run(`ip netns add ${OUTSIDE.namespace}
 ip link add out0 type veth peer name eth0 netns ${OUTSIDE.namespace}
@@ -110,7 +113,9 @@ ip -n ${OUTSIDE.namespace} link set eth0 up; ip -n ${OUTSIDE.namespace} link set
     run,
     startFixture: async (name, argv, { namespace } = {}) => {
       const file = fileURLToPath(new URL(`../integration/fixtures/${name}.ts`, import.meta.url));
-      return talkTo(await start([process.execPath, file, ...argv], namespace));
+      return talkTo(
+        await start([process.execPath, file, ...argv], namespace === undefined ? {} : { namespace }),
+      );
     },
     startGuest: (attachment) => startGuest(attachment, `guest${++guests}`, { run, start }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
@@ -122,6 +127,11 @@ mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/lib
 mkdir /run/netns; ip link set lo up
 echo ready; exec cat`;
 
+interface StartOptions {
+  readonly namespace?: string;
+  readonly stderr?: "inherit" | "ignore";
+}
+
 /** QEMU without a machine joins the tap with another one, which moves into the guest's namespace. */
 async function startGuest(
   attachment: AttachmentData,
@@ -130,7 +140,7 @@ async function startGuest(
     run,
     start,
   }: Pick<TestHost, "run"> & {
-    start(command: readonly string[], namespace: string): Promise<ManagedProcess>;
+    start(command: readonly string[], options: StartOptions): Promise<ManagedProcess>;
   },
 ): Promise<TestGuest> {
   const { namespace, tapName, macAddress, address, netmask, gateway } = attachment;
@@ -147,7 +157,8 @@ async function startGuest(
       ...tap("machine", tapName),
       ...tap("guest", name),
     ],
-    namespace,
+    // It says that a hub without a machine is unusual.
+    { namespace, stderr: "ignore" },
   );
   if (relay.child.stdout === null) throw new Error("The relay has no output");
   await once(relay.child.stdout, "data");
@@ -161,7 +172,7 @@ ip -n ${name} route add default via ${gateway}`);
     namespace: name,
     [Symbol.asyncDispose]: async () => {
       await relay.stop({ graceMs: 0 });
-      await run(`ip netns delete ${name}`);
+      await run(`if [ -e /run/netns/${name} ]; then ip netns delete ${name}; fi`);
     },
   };
 }

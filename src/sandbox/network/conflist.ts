@@ -4,10 +4,13 @@ import { z } from "zod";
 import { errorText } from "../../lib/errors.ts";
 import { firstAddress, parseIpv4Network } from "./ipv4.ts";
 
+/** What names a network, and so its file. */
+export const NETWORK_NAME = /^[A-Za-z0-9][\w.-]*$/;
+
 /** A CNI network configuration list; plugins have keys of their own, which only they understand. */
 export const Conflist = z.looseObject({
   cniVersion: z.string(),
-  name: z.string().regex(/^[A-Za-z0-9][\w.-]*$/, "letters, digits, dots, dashes and underscores"),
+  name: z.string().regex(NETWORK_NAME, "letters, digits, dots, dashes and underscores"),
   plugins: z.array(z.looseObject({ type: z.string().regex(/^[\w.-]+$/) })).min(1),
 });
 export type Conflist = z.infer<typeof Conflist>;

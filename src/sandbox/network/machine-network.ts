@@ -48,13 +48,23 @@ export async function removeMachineNetwork(directory: string, record: MachineRec
   };
   const path = namespacePath(record.namespace);
   const isNamespace = (await fileSystemOf(path)) === NAMESPACE_FILE_SYSTEM;
-  await attempt(() => removeFromNetwork(attachmentOf(record, isNamespace ? path : ""), record.result));
+  // A DEL fails where an ADD was killed half-way (there is a link but no masquerading); without the namespace it only
+  // releases addresses, and what else there may be is removed here.
+  const isRemoved = isNamespace && (await isRemovedFromNetwork(attachmentOf(record, path), record.result));
   await attempt(() => removeMasquerade(record.containerId));
   if (isNamespace) await attempt(() => runHostTool(["ip", "netns", "delete", record.namespace]));
   // `ip netns add` makes the file first and may have been killed before it was a namespace.
   else await attempt(() => rm(path, { force: true }));
+  if (!isRemoved) await attempt(() => removeFromNetwork(attachmentOf(record, ""), record.result));
   if (failures.length > 0) throw new Error(failures.join("; "));
   await removeMachineRecord(directory, record);
+}
+
+async function isRemovedFromNetwork(attachment: CniAttachment, result: unknown): Promise<boolean> {
+  return removeFromNetwork(attachment, result).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** From linux/magic.h. */

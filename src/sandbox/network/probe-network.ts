@@ -3,7 +3,7 @@ import { errorText } from "../../lib/errors.ts";
 import { findProgram } from "../../lib/find-program.ts";
 import type { SandboxProbe } from "../sandbox.ts";
 import { findPlugin } from "./cni.ts";
-import { TAP_PLUGIN, loadConflist } from "./conflist.ts";
+import { NETWORK_NAME, TAP_PLUGIN, loadConflist } from "./conflist.ts";
 import type { Conflist } from "./conflist.ts";
 import { TOOL_PATH } from "./host-tools.ts";
 import { networkContains, parseIpv4Network } from "./ipv4.ts";
@@ -30,10 +30,11 @@ export interface NetworkConfiguration {
 
 /** Whether this host can run the network of virtual machines. */
 export async function probeVirtualMachineNetwork(configuration: NetworkConfiguration): Promise<SandboxProbe> {
+  const mistakes = configurationProblems(configuration);
+  if (mistakes.length > 0) return { kind: "unavailable", reason: mistakes.join("; ") };
   try {
     const list = await loadNetworkList(configuration);
     const problems = [
-      ...configurationProblems(configuration),
       ...(await privilegeProblems()),
       ...(await toolProblems()),
       ...(await pluginProblems(list, configuration.cniBinPath)),
@@ -62,15 +63,17 @@ export function loadNetworkList({
 }
 
 function configurationProblems({
+  networkName,
+  interfaceName,
   subnet,
   gateway,
-  interfaceName,
   allow = [],
 }: NetworkConfiguration): string[] {
   const network = parseIpv4Network(subnet);
   if (network === undefined) return [`"${subnet}" is no IPv4 network like "192.168.127.0/24"`];
   return [
     ...(networkContains(network, gateway) ? [] : ["internal node host must be in the CNI subnet"]),
+    ...(NETWORK_NAME.test(networkName) ? [] : [`"${networkName}" is no name of a network`]),
     // The kernel's limit (IFNAMSIZ); some of the names would be options of `ip`.
     ...(/^[A-Za-z][\w.]{0,14}$/.test(interfaceName) ? [] : [`"${interfaceName}" is no name of an interface`]),
     ...allow
