@@ -89,7 +89,7 @@ export async function startTestHost(): Promise<TestHost> {
   await once(stdout, "data");
   const prefix = ["nsenter", "--target", String(holder.pid), "--net", "--mount", "--"];
   const run = async (script: string): Promise<string> => {
-    const [program = "", ...argv] = [...prefix, "sh", "-ec", script];
+    const [program, ...argv] = [...prefix, "sh", "-ec", script];
     return (await execute(program, argv, { env: { PATH } })).stdout;
   };
   const start = async (
@@ -127,6 +127,8 @@ mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/lib
 mkdir /run/netns; ip link set lo up
 echo ready; exec cat`;
 
+const RELAY = "qemu-system-x86_64 -machine none -nodefaults -display none -monitor stdio".split(" ");
+
 interface StartOptions {
   readonly namespace?: string;
   readonly stderr?: "inherit" | "ignore";
@@ -140,7 +142,7 @@ async function startGuest(
     run,
     start,
   }: Pick<TestHost, "run"> & {
-    start(command: readonly string[], options: StartOptions): Promise<ManagedProcess>;
+    start: (command: readonly string[], options: StartOptions) => Promise<ManagedProcess>;
   },
 ): Promise<TestGuest> {
   const { namespace, tapName, macAddress, address, netmask, gateway } = attachment;
@@ -151,12 +153,7 @@ async function startGuest(
     `hubport,id=${id}-port,hubid=0,netdev=${id}`,
   ];
   const relay = await start(
-    [
-      "qemu-system-x86_64",
-      ...["-machine", "none", "-nodefaults", "-display", "none", "-monitor", "stdio"],
-      ...tap("machine", tapName),
-      ...tap("guest", name),
-    ],
+    [...RELAY, ...tap("machine", tapName), ...tap("guest", name)],
     // It says that a hub without a machine is unusual.
     { namespace, stderr: "ignore" },
   );

@@ -27,7 +27,12 @@ test("defaultConflist is the list of the protocol", () => {
 
 test("defaultConflist names a gateway that is not the first address", () => {
   const [ptp] = defaultConflist({ ...OPTIONS, gateway: "192.168.127.254" }).plugins;
-  assert.equal((ptp?.["ipam"] as { gateway?: string }).gateway, "192.168.127.254");
+  assert.deepEqual(ptp?.["ipam"], {
+    type: "host-local",
+    subnet: "192.168.127.0/24",
+    gateway: "192.168.127.254",
+    resolvConf: "/etc/resolv.conf",
+  });
 });
 
 test("parseConflist takes the default list, with plugins between", () => {

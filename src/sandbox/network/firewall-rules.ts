@@ -29,7 +29,7 @@ export interface FirewallMachine {
   readonly address: string;
 }
 
-export const METADATA_ADDRESS = "169.254.169.254";
+const METADATA_ADDRESS = "169.254.169.254";
 
 /** Where the chains are jumped from, first of all rules. */
 const HOOKS = { raw: ["PREROUTING"], nat: ["PREROUTING"], mangle: ["FORWARD"], filter: ["INPUT", "FORWARD"] };
@@ -155,7 +155,10 @@ interface SavedTable {
 
 function renderDeletion(
   saved: string,
-  { isChain, isRule }: { isChain(name: string): boolean; isRule(rule: string): boolean },
+  {
+    isChain,
+    isRule,
+  }: { readonly isChain: (name: string) => boolean; readonly isRule: (rule: string) => boolean },
 ): string {
   return tablesOf(saved)
     .flatMap(({ table, chains, rules }) => {

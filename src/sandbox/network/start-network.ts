@@ -187,7 +187,11 @@ class HostNetwork implements VirtualMachineNetwork {
   async #detach(record: MachineRecord): Promise<void> {
     const { firewall, directory, options } = this.#parts;
     try {
-      await firewall.forget(record.id).finally(() => removeMachineNetwork(directory, record));
+      try {
+        await firewall.forget(record.id);
+      } finally {
+        await removeMachineNetwork(directory, record);
+      }
       this.#ids.delete(record.id);
     } catch (error) {
       options.logger.warn("Cannot remove the network of a machine", {
