@@ -44,6 +44,8 @@ export interface InternalNats extends AsyncDisposable {
   readonly port: number;
   /** `nats://host:port` */
   readonly clientUrl: string;
+  /** Process id of the server. */
+  readonly pid: number;
   /** Why the server ended; never rejects. All links are then lost. */
   readonly exit: Promise<ProcessExit>;
   /**
@@ -84,8 +86,12 @@ export async function startInternalNats(options: InternalNatsOptions): Promise<I
   );
   const connection = await connectNode(server, key.seed);
   stack.defer(async () => connection.close());
-  // Else the client would look for the server for ever.
-  void server.exit.then(async () => connection.close());
+  let hasEnded = false;
+  void server.exit.then(async () => {
+    hasEnded = true;
+    // Else the client would look for the server for ever.
+    await connection.close();
+  });
   const credentials = reloadedCredentials(server, key.publicKey);
   const resources = stack.move();
   const used = new Set<string>();
@@ -93,8 +99,14 @@ export async function startInternalNats(options: InternalNatsOptions): Promise<I
     host,
     port: server.port,
     clientUrl: server.url,
+    pid: server.pid,
     exit: server.exit,
     addAgent: async (id) => {
+      if (hasEnded)
+        throw new NexError({
+          code: "NATS_CONNECTION_LOST",
+          message: `Cannot add agent "${id}": the internal nats-server has ended`,
+        });
       if (used.has(id))
         throw new NexError({ code: "INTERNAL", message: `Cannot add agent "${id}": it was added before` });
       used.add(id);
@@ -124,11 +136,6 @@ async function addAgent(parts: {
 }): Promise<InternalAgent> {
   const { id, connection, credentials, logger, onRemoved } = parts;
   await using stack = new AsyncDisposableStack();
-  if (connection.isClosed())
-    throw new NexError({
-      code: "NATS_CONNECTION_LOST",
-      message: `Cannot add agent "${id}": the internal nats-server has ended`,
-    });
   stack.defer(onRemoved);
   // First of all: it refuses ids that would mean something in a subject.
   const link = createNatsLink(connection, { end: "node", id, logger });

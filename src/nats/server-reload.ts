@@ -34,6 +34,8 @@ async function replace(
   content: string,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // It may end before it is waited for.
+  promise.catch(() => {});
   using _watch = log.watch((line) => {
     if (RELOADED.test(line)) resolve();
     const reason = REFUSED.exec(line)?.[1];
@@ -51,7 +53,6 @@ async function replace(
     child.child.kill("SIGHUP");
     await promise;
   } catch (error) {
-    promise.catch(() => {});
     if (old !== undefined) await writeInOneStep(file, old).catch(() => {});
     throw error instanceof NexError ? error : failed(errorText(error), error);
   } finally {
