@@ -23,9 +23,10 @@ describe("InternalNats", { timeout: LONG_MS }, () => {
     agent.handle("agentint.first.ping", ({ body }) => ({ body }));
     first.link.handle("hostint.first.logs", ({ body }) => ({ body }));
     const errors: unknown[] = [];
-    let [done, count] = [false, 0];
+    const done = new AbortController();
+    let count = 0;
     const ask = async (link: Link, subject: string): Promise<void> => {
-      while (!done) {
+      while (!done.signal.aborted) {
         try {
           await link.request(subject, NOTHING, { timeoutMs: 5000 });
           count += 1;
@@ -45,7 +46,7 @@ describe("InternalNats", { timeout: LONG_MS }, () => {
       await link.request(`hostint.${id}.none`, NOTHING, { timeoutMs: LONG_MS }).catch(() => {});
       if (index % 2 === 0) await other[Symbol.asyncDispose]();
     }
-    done = true;
+    done.abort();
     await Promise.all(asking);
     assert.deepEqual(errors, []);
     assert.ok(count > 100, `only ${count} requests were made meanwhile`);
