@@ -34,6 +34,8 @@ export interface AgentOptions {
   readonly link: Link;
   /** Where the artifact of a native workload is written; exists, and is removed by the caller. */
   readonly directory: string;
+  /** Whether the workload has a machine of its own. Then programs are checked before they run (protocol.md 8.1). */
+  readonly sandboxed: boolean;
   /** Ends this process at once: the engine of a function can no longer be trusted. */
   readonly onFatal: (reason: string) => void;
 }
@@ -102,6 +104,7 @@ export class Agent {
         id: this.#options.id,
         link: this.#options.link,
         directory: this.#options.directory,
+        sandboxed: this.#options.sandboxed,
         log: (level, text) => this.#log(request.workload_name, level, text),
         onFatal: this.#options.onFatal,
       });
@@ -138,14 +141,14 @@ export class Agent {
     return encodeTriggerReply(outcome);
   }
 
-  async #ended({ workload_name: name }: AgentDeployRequest, { code }: WorkloadExit): Promise<void> {
+  async #ended({ workload_name: name }: AgentDeployRequest, { code, reason }: WorkloadExit): Promise<void> {
     if (this.#state.kind === "running") this.#state = { kind: "ended" };
     this.#log(AGENT_LOG_SOURCE, code === 0 ? "info" : "error", `Workload ${name} exited`);
     await this.#logs.drain(LAST_LOG_MS);
     this.#publishEvent("workload_undeployed", {
       workload_name: name,
       code,
-      message: `Exited workload: ${name}; vm: ${this.#options.id}; status: ${code}`,
+      message: `Exited workload: ${name}; vm: ${this.#options.id}; status: ${code}${reason === undefined ? "" : `; ${reason}`}`,
     });
   }
 

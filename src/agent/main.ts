@@ -4,23 +4,36 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createIpcLink } from "../agent-api/ipc-link.ts";
 import type { Link } from "../agent-api/link.ts";
+import type { ToldMetadata } from "../agent-api/machine-metadata.ts";
 import { parseAgentMetadata } from "../agent-api/metadata.ts";
 import type { AgentMetadata } from "../agent-api/metadata.ts";
 import { parentProcessChannel } from "../agent-api/parent-process-channel.ts";
-import { NexError, errorText } from "../lib/errors.ts";
+import { errorText } from "../lib/errors.ts";
 import { Agent } from "./agent.ts";
 
 try {
-  await run(parseAgentMetadata(process.env));
+  await run(await readMetadata());
 } catch (error) {
   console.error(`nex-agent: ${errorText(error)}`);
   process.exitCode = 1;
 }
 
-async function run(metadata: AgentMetadata): Promise<void> {
-  const link = openLink(metadata);
+/** From the environment; in a virtual machine, where nobody set any, from the metadata service. */
+async function readMetadata(): Promise<ToldMetadata> {
+  if (Object.keys(process.env).some((name) => name.startsWith("NEX_")))
+    return {
+      metadata: parseAgentMetadata(process.env),
+      message: "Metadata obtained from no-sandbox environment",
+    };
+  const { fetchMachineMetadata } = await import("./metadata-service.ts");
+  return fetchMachineMetadata();
+}
+
+async function run({ metadata, message }: ToldMetadata): Promise<void> {
+  const link = await openLink(metadata);
   const directory = await mkdtemp(join(tmpdir(), "nex-agent-"));
-  const agent = new Agent({ id: metadata.workloadId, link, directory, onFatal: dieAtOnce });
+  const { workloadId: id, sandboxed } = metadata;
+  const agent = new Agent({ id, link, directory, sandboxed, onFatal: dieAtOnce });
   let leaving: Promise<void> | undefined;
   const leave = (exitCode: number): void => {
     leaving ??= (async () => {
@@ -33,22 +46,22 @@ async function run(metadata: AgentMetadata): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT"] as const) process.on(signal, () => leave(0));
   void link.closed.then(() => leave(0));
   try {
-    await agent.handshake("Metadata obtained from no-sandbox environment");
+    await agent.handshake(message);
   } catch (error) {
     console.error(`nex-agent: no handshake with the node: ${errorText(error)}`);
     leave(1);
   }
 }
 
-function openLink({ transport }: AgentMetadata): Link {
+async function openLink({ workloadId: id, transport }: AgentMetadata): Promise<Link> {
   switch (transport.kind) {
     case "channel":
       return createIpcLink(parentProcessChannel(process));
-    case "network":
-      throw new NexError({
-        code: "AGENT_METADATA_INVALID",
-        message: "Cannot start the agent: this version has no link over the network",
-      });
+    case "network": {
+      // Agents with a channel start faster without the NATS client.
+      const { connectNetworkLink } = await import("./network-link.ts");
+      return connectNetworkLink({ id, ...transport });
+    }
   }
 }
 

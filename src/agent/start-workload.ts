@@ -4,6 +4,7 @@ import type { Link } from "../agent-api/link.ts";
 import { NexError, errorText } from "../lib/errors.ts";
 import { startFunctionWorkload } from "./function-workload.ts";
 import { createHostServices } from "./host-services-client.ts";
+import { sandboxProblem } from "./executable-format.ts";
 import { startNativeWorkload } from "./native-workload.ts";
 import type { RunningWorkload, WorkloadLog } from "./workload.ts";
 
@@ -12,6 +13,7 @@ export interface StartWorkloadOptions {
   readonly id: string;
   readonly link: Link;
   readonly directory: string;
+  readonly sandboxed: boolean;
   readonly log: WorkloadLog;
   readonly onFatal: (reason: string) => void;
 }
@@ -33,6 +35,8 @@ export async function startWorkload(options: StartWorkloadOptions): Promise<Runn
     fetchArtifact(link, id, { totalBytes, hash }),
   );
   if (type === "native") {
+    const problem = options.sandboxed ? sandboxProblem(artifact) : undefined;
+    if (problem !== undefined) throw refused(`${INVALID}: ${problem}`);
     return orRefused(
       "Failed to start workload",
       startNativeWorkload({
@@ -41,12 +45,13 @@ export async function startWorkload(options: StartWorkloadOptions): Promise<Runn
         artifact,
         argv: request.argv,
         environment: request.environment,
+        sandboxed: options.sandboxed,
         log: options.log,
       }),
     );
   }
   return orRefused(
-    "Failed to validate workload",
+    INVALID,
     startFunctionWorkload({
       type,
       name: request.workload_name,
@@ -65,6 +70,7 @@ export async function startWorkload(options: StartWorkloadOptions): Promise<Runn
   );
 }
 
+const INVALID = "Failed to validate workload";
 const NO_PROVIDER = "Failed to initialize workload execution provider";
 
 async function orRefused<T>(prefix: string, work: Promise<T>): Promise<T> {

@@ -49,6 +49,7 @@ export const ERROR_CODES = {
   NATS_CREDENTIALS_INVALID: "user",
   NATS_PORT_TAKEN: "user",
   NATS_SERVER_NOT_FOUND: "user",
+  NATS_SERVER_RELOAD_FAILED: "system",
   NATS_SERVER_START_FAILED: "system",
   NATS_SERVER_UNUSABLE: "user",
   NATS_TLS_FAILED: "user",
