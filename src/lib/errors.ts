@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   CONTROL_SUBJECT_REFUSED: "user",
   DEPLOY_FAILED: "system",
   DEPLOY_REFUSED: "user",
+  DOWNLOAD_FAILED: "user",
   ENVIRONMENT_INVALID: "user",
   FUNCTION_INVALID: "user",
   HOST_SERVICE_FAILED: "user",
