@@ -62,6 +62,7 @@ export const ERROR_CODES = {
   NO_RESPONDERS: "user",
   PID_FILE_INVALID: "user",
   POOL_EMPTY: "system",
+  PREFLIGHT_FAILED: "user",
   PROCESS_START_FAILED: "system",
   SANDBOX_START_FAILED: "system",
   SANDBOX_UNAVAILABLE: "user",

@@ -4,6 +4,7 @@
  * default entry as a whole, so that it is off without `"enabled": true`.
  */
 import { z } from "zod";
+import { DOWNLOAD_NAMES, SANDBOX_SETTINGS } from "../preflight/host-plan.ts";
 import { HostServicesSettings } from "./host-services-schema.ts";
 import { WORKLOAD_TYPES } from "./workload.ts";
 
@@ -16,6 +17,16 @@ const TokenBucket = z.strictObject({
   one_time_burst: count.optional(),
   refill_time: count,
   size: count,
+});
+
+/** A file of a mirror, for `nex node preflight`. */
+const Download = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "64 hex digits")
+    .optional(),
+  member: text.optional(),
 });
 
 /** A workload that is started with the node (protocol.md 9.7). */
@@ -68,6 +79,8 @@ export const ConfigurationFile = z.strictObject({
   cni: z
     .strictObject({
       bin_path: z.array(text).default([]),
+      /** Of ours: directory of the `{network_name}.conflist`. */
+      conf_path: text.default("/etc/cni/conf.d"),
       network_name: text.default("fcnet"),
       interface_name: text.default("veth0"),
       subnet: text.default("192.168.127.0/24"),
@@ -76,7 +89,11 @@ export const ConfigurationFile = z.strictObject({
     .prefault({}),
   default_resource_dir: text.optional(),
   deny_trigger_subjects: z.array(text).default([]),
+  /** Where `nex node preflight` gets files from, before everything else. */
+  downloads: z.partialRecord(z.enum(DOWNLOAD_NAMES), Download).default({}),
   host_services: HostServicesSettings.nullish().transform((given) => given ?? HostServicesSettings.parse({})),
+  /** initrd of the kernel. Default: the file `initrd` in the directory of the kernel, if there is one. */
+  initrd_filepath: text.optional(),
   internal_node_host: text.default("192.168.127.1"),
   /** 0 lets the system choose a free port. */
   internal_node_port: z.int().min(0).max(65535).default(0),
@@ -115,6 +132,8 @@ export const ConfigurationFile = z.strictObject({
     .optional(),
   rootfs_file: text.optional(),
   rootfs_filepath: text.optional(),
+  /** What workloads run in; `auto` is Firecracker or QEMU, whichever works. `process` is the same as `no_sandbox`. */
+  sandbox: z.enum(SANDBOX_SETTINGS).default("auto"),
   /** How long a shutdown may take; then whatever is left is killed. The process gives up by itself after 30 s. */
   shutdown_timeout_ms: milliseconds.max(25_000).default(15_000),
   tags: z.record(text, text).default({}),

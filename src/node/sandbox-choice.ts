@@ -1,13 +1,10 @@
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { NexError } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import { createProcessDriver } from "../sandbox/process/process-driver.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import type { NodeConfiguration } from "./configuration.ts";
-
-/** The bundled agent, built by `npm run build`; the same path from `src/node` and from `dist/node`. */
-const AGENT = fileURLToPath(new URL("../../dist/agent.js", import.meta.url));
+import { AGENT } from "./host-plan.ts";
 
 /**
  * The driver that the configuration asks for.

@@ -19,7 +19,8 @@ export function downloadSource(setting: DownloadSetting & { readonly sumUrl?: st
   return {
     title: setting.url,
     install: async (context) => {
-      const sha256 = setting.sha256 ?? (await publishedSum(setting.sumUrl ?? `${setting.url}.sha256`, context));
+      const sha256 =
+        setting.sha256 ?? (await publishedSum(setting.sumUrl ?? `${setting.url}.sha256`, context));
       await mkdir(context.cacheDirectory, { recursive: true, mode: 0o700 });
       const name = createHash("sha256").update(setting.url).digest("hex").slice(0, 16);
       const path = join(context.cacheDirectory, `${name}-${basename(new URL(setting.url).pathname)}`);
@@ -54,7 +55,9 @@ async function place(path: string, { member }: DownloadSetting, context: Install
       await runTool({ program: "sh", argv, environment, timeoutMs: UNPACK_LIMIT_MS, signal });
     } else {
       const steps = path.endsWith(".gz") ? [createGunzip()] : [];
-      await pipeline([createReadStream(path), ...steps, createWriteStream(made)], { ...(signal && { signal }) });
+      await pipeline([createReadStream(path), ...steps, createWriteStream(made)], {
+        ...(signal && { signal }),
+      });
     }
     await chmod(made, MODE);
     await rename(made, target);
@@ -71,7 +74,9 @@ async function place(path: string, { member }: DownloadSetting, context: Install
 async function publishedSum(url: string, { signal }: InstallContext): Promise<string> {
   const limit = AbortSignal.timeout(SUM_LIMIT_MS);
   try {
-    const response = await fetch(url, { signal: signal === undefined ? limit : AbortSignal.any([signal, limit]) });
+    const response = await fetch(url, {
+      signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+    });
     if (!response.ok) throw new Error(`the host answered ${response.status} ${response.statusText}`);
     const [sum = ""] = (await response.text()).trim().split(/\s+/);
     if (!/^[0-9a-f]{64}$/i.test(sum)) throw new Error("it holds no SHA-256");

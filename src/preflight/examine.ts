@@ -11,7 +11,8 @@ export async function examine(
     onSearch?.(directory);
     for (const name of requirement.fileNames) {
       const path = join(directory, name);
-      if (await isThere(path, requirement.isProgram)) return { kind: "satisfied", requirement, location: path };
+      if (await isThere(path, requirement.isProgram))
+        return { kind: "satisfied", requirement, location: path };
     }
   }
   const { substitute } = requirement;

@@ -10,6 +10,7 @@ export interface HostPlan {
     readonly directory: string;
     readonly networkName: string;
     readonly subnet: string;
+    readonly gateway: string;
     readonly nameservers: readonly string[];
   };
   readonly kernel: string;

@@ -219,7 +219,10 @@ describe("findNatsServer from a release", () => {
       response.setHeader("content-length", archive.byteLength);
       response.write(archive.subarray(0, archive.byteLength / 2), () => response.destroy());
     });
-    assert.match(await refused({ ...good, baseUrl }), /release: Cannot download http:\/\/127\.0\.0\.1:\d+\/download/);
+    assert.match(
+      await refused({ ...good, baseUrl }),
+      /release: Cannot download http:\/\/127\.0\.0\.1:\d+\/download/,
+    );
   });
 
   it("reports an answer that is not the archive", async (t) => {

@@ -7,9 +7,8 @@ import { usageError } from "../arguments/usage-error.ts";
 import { defineCommand } from "../command.ts";
 import { connectionSettings, openConnection } from "../connection.ts";
 import type { ConnectionContext } from "../connection.ts";
+import { DEFAULT_CONFIGURATION } from "../default-configuration.ts";
 import { natsServerProgram, startEmbeddedNats } from "../embedded-nats.ts";
-
-const DEFAULT_CONFIGURATION = "./config.json";
 
 /** `nex node up`: runs a node until a signal. */
 export const nodeUp = defineCommand({
