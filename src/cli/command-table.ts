@@ -67,6 +67,12 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
         "Find workloads on the nodes",
         async () => (await import("./commands/node-probe.ts")).nodeProbe,
       ),
+      command(
+        "preflight",
+        [],
+        "Get this host ready to run a node",
+        async () => (await import("./commands/node-preflight.ts")).nodePreflight,
+      ),
     ],
   },
   command(

@@ -1,28 +1,24 @@
 import { encodeHandshakeReply, parseHandshake } from "../agent-api/handshake.ts";
 import { agentSubjects } from "../agent-api/agent-subjects.ts";
-import { createIpcLink } from "../agent-api/ipc-link.ts";
 import type { Link } from "../agent-api/link.ts";
-import { encodeAgentMetadata } from "../agent-api/metadata.ts";
 import { NexError } from "../lib/errors.ts";
-import { limitLogger } from "../lib/limited-logger.ts";
 import type { Logger } from "../lib/logger.ts";
-import type { Sandbox, SandboxDriver, SandboxOutput } from "../sandbox/sandbox.ts";
+import type { Sandbox, SandboxOutput } from "../sandbox/sandbox.ts";
+import type { AgentHost } from "./agent-host.ts";
 import { createAgentSession } from "./agent-session.ts";
 import type { AgentSession } from "./agent-session.ts";
 import type { NodeConfiguration } from "./configuration.ts";
 import type { StartAgent } from "./machine-pool.ts";
 
-/** An agent that sends nonsense cannot flood the node's log. */
-const LINK_LOG_LIMIT = { lines: 20, perMs: 10_000 };
-
 export interface AgentStarterOptions {
-  readonly driver: SandboxDriver;
+  readonly host: AgentHost;
   readonly configuration: NodeConfiguration;
   readonly logger: Logger;
 }
 
 /** Starts agents: sandbox, link, handshake. What a failed start made is gone when it rejects. */
-export function createAgentStarter({ driver, configuration, logger }: AgentStarterOptions): StartAgent {
+export function createAgentStarter({ host, configuration, logger }: AgentStarterOptions): StartAgent {
+  const { driver } = host;
   return async (id, { signal, onNotice }): Promise<AgentSession> => {
     await using stack = new AsyncDisposableStack();
     let lastWords: string | undefined;
@@ -30,33 +26,21 @@ export function createAgentStarter({ driver, configuration, logger }: AgentStart
       lastWords = wordsOf(output) ?? lastWords;
       logOutput(logger, id, output);
     };
-    const sandbox = stack.use(
-      await driver.start(
-        {
-          id,
-          metadata: encodeAgentMetadata({
-            workloadId: id,
-            sandboxed: driver.isolation === "virtual-machine",
-            transport: { kind: "channel" },
-          }),
-          resources: {
-            vcpuCount: configuration.machine_template.vcpu_count,
-            memoryMiB: configuration.machine_template.memsize_mib,
-          },
-        },
-        { signal, onOutput },
-      ),
-    );
-    const link = stack.use(openLink(sandbox, logger));
+    const prepared = stack.use(await host.prepare(id));
+    const { vcpu_count: vcpuCount, memsize_mib: memoryMiB } = configuration.machine_template;
+    const spec = { id, metadata: prepared.metadata, resources: { vcpuCount, memoryMiB } };
+    const sandbox = stack.use(await driver.start(spec, { signal, onOutput }));
+    const link = stack.use(prepared.openLink(sandbox));
     await handshake({
       id,
       sandbox,
       link,
       logger,
       signal,
-      timeoutMs: configuration.agent_handshake_timeout_ms,
+      timeoutMs: Math.max(configuration.agent_handshake_timeout_ms, driver.bootTimeMs ?? 0),
     });
     stack.move();
+    void sandbox.exit.then(async () => prepared[Symbol.asyncDispose]());
     return createAgentSession({
       sandbox,
       link,
@@ -73,18 +57,6 @@ export function createAgentStarter({ driver, configuration, logger }: AgentStart
 function wordsOf({ stream, line }: SandboxOutput): string | undefined {
   const prefix = "nex-agent: ";
   return stream === "stderr" && line.startsWith(prefix) ? line.slice(prefix.length) : undefined;
-}
-
-function openLink(sandbox: Sandbox, logger: Logger): Link {
-  switch (sandbox.transport.kind) {
-    case "channel":
-      return createIpcLink(sandbox.transport.channel, { logger: limitLogger(logger, LINK_LOG_LIMIT) });
-    case "network":
-      throw new NexError({
-        code: "SANDBOX_UNAVAILABLE",
-        message: "Cannot reach an agent over the network: this version has no internal NATS server",
-      });
-  }
 }
 
 async function handshake(parts: {

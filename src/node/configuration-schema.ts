@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from "node:os";
 import { z } from "zod";
+import { DOWNLOAD_NAMES, SANDBOX_SETTINGS } from "../preflight/host-plan.ts";
 import { HostServicesSettings } from "./host-services-schema.ts";
 import { WORKLOAD_TYPES } from "./workload.ts";
 
@@ -18,6 +19,16 @@ const TokenBucket = z.strictObject({
   one_time_burst: count.optional(),
   refill_time: count,
   size: count,
+});
+
+/** A file of a mirror, for `nex node preflight`. */
+const Download = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "64 hex digits")
+    .optional(),
+  member: text.optional(),
 });
 
 /** A workload that is started with the node (protocol.md 9.7). */
@@ -88,6 +99,10 @@ export const ConfigurationFile = z.strictObject({
   cni: z
     .strictObject({
       bin_path: z.array(text).default([]),
+      /** Of ours: IPv4 networks that machines may reach although they are link-local or loopback ones. */
+      allow: z.array(text).default([]),
+      /** Of ours: directory of the `{network_name}.conflist`. */
+      conf_path: text.default("/etc/cni/conf.d"),
       network_name: text.default("fcnet"),
       interface_name: text.default("veth0"),
       subnet: text.default("192.168.127.0/24"),
@@ -96,11 +111,17 @@ export const ConfigurationFile = z.strictObject({
     .prefault({}),
   default_resource_dir: text.optional(),
   deny_trigger_subjects: z.array(text).default([]),
+  /** Where `nex node preflight` gets files from, before everything else. */
+  downloads: z.partialRecord(z.enum(DOWNLOAD_NAMES), Download).default({}),
   functions: Functions.prefault({}),
   host_services: HostServicesSettings.nullish().transform((given) => given ?? HostServicesSettings.parse({})),
+  /** initrd of the kernel. Default: the file `initrd` in the directory of the kernel, if there is one. */
+  initrd_filepath: text.optional(),
   internal_node_host: text.default("192.168.127.1"),
   /** 0 lets the system choose a free port. */
   internal_node_port: z.int().min(0).max(65535).default(0),
+  /** Of ours: Firecracker's jailer, and whom Firecracker runs as in it. */
+  jailer: z.strictObject({ path: text, uid: z.int().min(1), gid: z.int().min(1) }).optional(),
   kernel_file: text.optional(),
   kernel_filepath: text.optional(),
   machine_pool_size: z
@@ -149,8 +170,12 @@ export const ConfigurationFile = z.strictObject({
     .optional(),
   rootfs_file: text.optional(),
   rootfs_filepath: text.optional(),
+  /** What workloads run in; `auto` is Firecracker or QEMU, whichever works. `process` is the same as `no_sandbox`. */
+  sandbox: z.enum(SANDBOX_SETTINGS).default("auto"),
   /** How long a shutdown may take; then whatever is left is killed. The process gives up by itself after 30 s. */
   shutdown_timeout_ms: milliseconds.max(25_000).default(15_000),
+  /** Of ours: where the networks of virtual machines are recorded, for all nodes of the host. */
+  state_dir: text.startsWith("/", "expected an absolute path").default("/var/lib/nex"),
   tags: z.record(text, text).default({}),
   valid_issuers: z.array(text).default([]),
   workload_types: z

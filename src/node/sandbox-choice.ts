@@ -1,98 +1,18 @@
-import { existsSync } from "node:fs";
-import { totalmem } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { NexError } from "../lib/errors.ts";
-import type { Logger } from "../lib/logger.ts";
-import type { ProcessLimits } from "../sandbox/process/limits.ts";
-import { createProcessDriver } from "../sandbox/process/process-driver.ts";
-import type { SandboxDriver } from "../sandbox/sandbox.ts";
-import type { NodeConfiguration } from "./configuration.ts";
-
-/** The bundled agent, built by `npm run build`; the same path from `src/node` and from `dist/node`. */
-const AGENT = fileURLToPath(new URL("../../dist/agent.js", import.meta.url));
-/** What it loads: its source map, the kind of its modules, the engine of functions. */
-const AGENT_FILES = [
-  dirname(AGENT),
-  join(dirname(AGENT), "..", "package.json"),
-  ...modulesOf(fileURLToPath(import.meta.resolve("isolated-vm"))),
-];
-
-/** A driver that runs here, and what isolates its workloads, in words. */
-export interface ChosenDriver extends AsyncDisposable {
-  readonly driver: SandboxDriver;
-  readonly isolation: string;
-}
+import type { NodeOptions } from "./start-node.ts";
+import { createChannelHost } from "./agent-host.ts";
+import type { AgentHost } from "./agent-host.ts";
+import { configuredProcessDriver } from "./configured-process-driver.ts";
 
 /**
- * The driver that was given, or else the one that the configuration asks for.
+ * The driver that was given, or else what the configuration asks for. What virtual machines need is loaded only for them.
  *
- * @throws {NexError} `SANDBOX_UNAVAILABLE` when this host or this version cannot run it
+ * @throws {NexError} `SANDBOX_UNAVAILABLE` when this host cannot run it
  */
-export async function chooseDriver(
-  configuration: NodeConfiguration,
-  logger: Logger,
-  given: SandboxDriver | undefined,
-): Promise<ChosenDriver> {
-  const driver = given ?? createDriver(configuration, logger);
-  const dispose = async (): Promise<void> => driver[Symbol.asyncDispose]();
-  const probe = await driver.probe();
-  if (probe.kind === "unavailable") {
-    await dispose();
-    throw new NexError({ code: "SANDBOX_UNAVAILABLE", message: `Cannot start the node: ${probe.reason}` });
-  }
-  if (driver.isolation === "process") {
-    const fields = { isolation: probe.detail, missing: probe.missing ?? [] };
-    logger.warn("Sandboxing is off: workloads run as child processes of this node", fields);
-  }
-  return { driver, isolation: probe.detail, [Symbol.asyncDispose]: dispose };
-}
-
-function createDriver(configuration: NodeConfiguration, logger: Logger): SandboxDriver {
-  if (!configuration.no_sandbox) {
-    throw new NexError({
-      code: "SANDBOX_UNAVAILABLE",
-      message: "Cannot start the node: virtual machines are not available in this version",
-      hint: 'Run workloads without a sandbox: `nex node up --no-sandbox`, or "no_sandbox": true in the configuration',
-    });
-  }
-  if (!existsSync(AGENT)) {
-    throw new NexError({
-      code: "SANDBOX_UNAVAILABLE",
-      message: `Cannot start the node: the agent "${AGENT}" does not exist`,
-      hint: "Build it with `npm run build`",
-    });
-  }
-  const { process_isolation: isolation, node_seed_file, xkey_seed_file } = configuration;
-  return createProcessDriver({
-    agentProgram: process.execPath,
-    agentArgv: [AGENT],
-    logger,
-    isolation,
-    limits: isolation === "none" ? {} : limitsOf(configuration),
-    neededFiles: AGENT_FILES,
-    hiddenFiles: [...configuration.process_hidden_paths, node_seed_file, xkey_seed_file]
-      .filter((path) => path !== undefined)
-      .map((path) => resolve(path)),
-  });
-}
-
-/** The default of memory keeps a workload from taking the host along, not from being large. */
-function limitsOf({ process_limits: { memory_mib, processes } }: NodeConfiguration): ProcessLimits {
-  const hostMiB = totalmem() / 1024 / 1024;
-  return {
-    memoryMiB: orNone(memory_mib ?? Math.floor((3 * hostMiB) / 4)),
-    processes: orNone(processes),
-  };
-}
-
-function orNone(limit: number): number | undefined {
-  return limit === 0 ? undefined : limit;
-}
-
-/** The directory that a package and what it depends on are installed in. */
-function modulesOf(file: string): readonly string[] {
-  const name = "/node_modules/";
-  const at = file.lastIndexOf(name);
-  return at === -1 ? [] : [file.slice(0, at + name.length - 1)];
+export async function openAgentHost(options: NodeOptions): Promise<AgentHost> {
+  const { configuration, logger, driver, environment, findNatsServer, signal } = options;
+  if (driver !== undefined) return createChannelHost(driver, logger);
+  if (configuration.no_sandbox) return createChannelHost(configuredProcessDriver(configuration, logger), logger);
+  const { startMachineHost } = await import("./machine-host.ts");
+  const searchPath = environment["PATH"] ?? "";
+  return startMachineHost({ configuration, searchPath, findNatsServer, logger, signal });
 }

@@ -44,8 +44,8 @@ import { publicServerSpec, startPublicNatsServer } from "./public-nats-server.ts
 import type { FindNatsServer } from "./public-nats-server.ts";
 import { createOutbox } from "./outbox.ts";
 import type { Outbox } from "./outbox.ts";
-import { chooseDriver } from "./sandbox-choice.ts";
-import type { ChosenDriver } from "./sandbox-choice.ts";
+import { openAgentHost } from "./sandbox-choice.ts";
+import type { AgentHost } from "./agent-host.ts";
 import { serveDiscovery } from "./service-discovery.ts";
 import type { SystemLog } from "./system-log.ts";
 import { checkUnique } from "./unique-node.ts";
@@ -72,7 +72,7 @@ export interface NodeOptions {
   readonly version: string;
   /** Name of the cluster. Default `nexus`. */
   readonly nexus?: string;
-  /** Needed for a public NATS server. */
+  /** Needed for a public NATS server and for virtual machines. */
   readonly findNatsServer?: FindNatsServer;
   /** Starts the sandboxes; disposed with the node. Default: the one that the configuration asks for. */
   readonly driver?: SandboxDriver;
@@ -98,12 +98,13 @@ export async function startNode(given: NodeOptions): Promise<NodeHandle> {
   const requested = Promise.withResolvers<NodeEnd>();
   await using stack = new AsyncDisposableStack();
   const pidFile = stack.use(await claimPidFile(configuration.pid_filepath ?? join(tmpdir(), "nex.pid")));
-  const { driver, isolation } = stack.use(await chooseDriver(configuration, logger, given.driver));
+  const host = stack.use(await openAgentHost(given));
+  void host.ended.then((message) => requested.resolve({ kind: "agents-unreachable", message }));
   const publicServer = stack.use(await openPublicServer(given, requested.resolve));
   const options = givenOrPublic(given, publicServer);
   const connection = await connectControl(options);
   stack.defer(async () => drainConnection(connection));
-  const node = createState(options, keys, { driver, isolation });
+  const node = createState(options, keys, host);
   const nodeId = node.identity.key.publicKey;
   if (configuration.node_seed_file !== undefined) await checkUnique(connection, nodeId);
 
@@ -126,10 +127,10 @@ export async function startNode(given: NodeOptions): Promise<NodeHandle> {
       if (machine !== undefined) await workloads.end(machine, { kind: "stop-requested" });
     },
   });
-  const workloads = createManager({ options, node, driver, outbox, events, essential });
+  const workloads = createManager({ options, node, host, outbox, events, essential });
   stack.defer(async () => workloads.close());
   throwIfAborted(signal);
-  logger.info("Workload manager starting", { sandbox: driver.name });
+  logger.info("Workload manager starting", { sandbox: host.driver.name });
   await workloads.open();
 
   const lameDuck = createLameDuck({
@@ -227,7 +228,7 @@ async function connectForWorkload(
 function createState(
   { configuration, version, nexus }: NodeOptions,
   keys: NodeKeys,
-  { driver, isolation }: Pick<ChosenDriver, "driver" | "isolation">,
+  { driver, isolation }: AgentHost,
 ): NodeState {
   return new NodeState(
     {
@@ -245,18 +246,18 @@ function createState(
 function createManager(parts: {
   readonly options: NodeOptions;
   readonly node: NodeState;
-  readonly driver: SandboxDriver;
+  readonly host: AgentHost;
   readonly outbox: Outbox;
   readonly events: EventPublisher;
   readonly essential: EssentialWorkloads;
 }): WorkloadManager {
-  const { options, node, driver, outbox, events, essential } = parts;
+  const { options, node, host, outbox, events, essential } = parts;
   const { configuration, logger } = options;
   return new WorkloadManager({
     node,
     logger,
     createId: () => createWorkloadId(),
-    startAgent: createAgentStarter({ driver, configuration, logger }),
+    startAgent: createAgentStarter({ host, configuration, logger }),
     connectWorkload: async (workload) =>
       connectWorkload(
         {

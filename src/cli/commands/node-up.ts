@@ -7,9 +7,8 @@ import { usageError } from "../arguments/usage-error.ts";
 import { defineCommand } from "../command.ts";
 import { connectionSettings, openConnection } from "../connection.ts";
 import type { ConnectionContext } from "../connection.ts";
+import { DEFAULT_CONFIGURATION } from "../default-configuration.ts";
 import { natsServerProgram, startEmbeddedNats } from "../embedded-nats.ts";
-
-const DEFAULT_CONFIGURATION = "./config.json";
 
 /** `nex node up`: runs a node until a signal. */
 export const nodeUp = defineCommand({
@@ -119,6 +118,7 @@ export const nodeUp = defineCommand({
     if (end.kind === "aborted") return;
     if (end.kind === "connection-lost") throw lost(`Lost the node NATS connection: ${end.message}`);
     if (end.kind === "public-server-ended") throw lost(`The public NATS server ended: ${end.message}`);
+    if (end.kind === "agents-unreachable") throw lost(`The node cannot reach its agents: ${end.message}`);
     if (end.kind === "server-ended") throw lost("The embedded NATS server ended");
   },
 });

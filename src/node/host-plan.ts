@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { HostPlan } from "../preflight/host-plan.ts";
+import type { NodeConfiguration } from "./configuration.ts";
+
+/** The bundled agent, built by `npm run build`; the same path from `src/node` and from `dist/node`. */
+export const AGENT = fileURLToPath(new URL("../../dist/agent.js", import.meta.url));
+
+/** QEMU for machines of this kind. */
+export const QEMU_PROGRAM = `qemu-system-${process.arch === "arm64" ? "aarch64" : "x86_64"}`;
+
+/** What a node with this configuration needs of its host. `searchPath`: the environment variable PATH. */
+export function hostPlan(configuration: NodeConfiguration, searchPath: string): HostPlan {
+  const { cni, kernel_filepath: kernel = "", rootfs_filepath: rootfs = "" } = configuration;
+  const inPath = searchPath.split(delimiter).filter((directory) => directory.startsWith("/"));
+  return {
+    sandbox: configuration.sandbox,
+    binPath: configuration.bin_path.length > 0 ? configuration.bin_path : programDirectories(inPath),
+    cniBinPath: cni.bin_path,
+    conflist: {
+      directory: cni.conf_path,
+      networkName: cni.network_name,
+      subnet: cni.subnet,
+      gateway: configuration.internal_node_host,
+      nameservers: cni.nameservers,
+    },
+    kernel,
+    initrd: configuration.initrd_filepath ?? join(dirname(kernel), "initrd"),
+    rootfs,
+    agent: AGENT,
+    downloads: configuration.downloads,
+  };
+}
+
+/** The initrd that a kernel boots with, if it has one. */
+export function configuredInitrd(configuration: NodeConfiguration): string | undefined {
+  if (configuration.initrd_filepath !== undefined) return configuration.initrd_filepath;
+  const beside = join(dirname(configuration.kernel_filepath ?? ""), "initrd");
+  return existsSync(beside) ? beside : undefined;
+}
+
+/** The directory for something new goes first. */
+function programDirectories(path: readonly string[]): readonly string[] {
+  const usual = "/usr/local/bin";
+  return [usual, ...path.filter((directory) => directory !== usual)];
+}
