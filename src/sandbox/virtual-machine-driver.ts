@@ -72,7 +72,7 @@ export class VirtualMachineDriver implements SandboxDriver {
   }
 
   async #start(spec: SandboxSpec, { signal: caller, onOutput }: SandboxStartOptions): Promise<Sandbox> {
-    const { logger } = this.#options;
+    const { logger, monitor } = this.#options;
     const signal = AbortSignal.any([this.#closing.signal, ...(caller === undefined ? [] : [caller])]);
     const output = limitOutput((line) => onOutput?.(line));
     const stack = new AsyncDisposableStack();

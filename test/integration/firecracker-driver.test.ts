@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { createLogger } from "../../src/lib/logger.ts";
 import { NexError } from "../../src/lib/errors.ts";
 import { createFakeFirecrackerDriver, makeFirecrackerFiles } from "../support/firecracker-bench.ts";
 import type { FirecrackerFiles } from "../support/firecracker-bench.ts";
@@ -44,12 +45,13 @@ after(() => rm(directory, { recursive: true, force: true }));
 describeMachineDriverContract("firecracker", {
   makeDriver: (parts) => createFakeFirecrackerDriver({ ...parts, files }),
   makeBrokenDriver: (parts) => createFakeFirecrackerDriver({ ...parts, files: refusing }),
-  starter: ({ temporaryDirectory, namespacePrefix }) => [
+  starter: ({ temporaryDirectory, namespacePrefix, id }) => [
     process.execPath,
     STARTER,
     join(directory, "starter"),
     temporaryDirectory,
     namespacePrefix,
+    id,
   ],
   metadata: (guest) => ({ vmid: "test1", guest }),
   bootMs: 10_000,
@@ -167,7 +169,6 @@ describe("Firecracker driver", { skip }, () => {
   test("what Firecracker logged is in the node's log when a machine ends by itself", async () => {
     await using bench = await createTestBench();
     const warnings: unknown[] = [];
-    const { createLogger } = await import("../../src/lib/logger.ts");
     const logger = createLogger(({ level, message, fields }) => warnings.push([level, message, fields]));
     await using driver = createFakeFirecrackerDriver({ ...bench, files, logger });
     await using sandbox = await driver.start({ ...SPEC, metadata: { guest: "panics" } });
