@@ -53,10 +53,10 @@ export function createAgentStarter({ host, configuration, logger }: AgentStarter
   };
 }
 
-/** What an agent says of itself on stderr, such as why it ends. */
-function wordsOf({ stream, line }: SandboxOutput): string | undefined {
+/** What an agent says of itself, such as why it ends: on stderr, or on the console of its machine. */
+function wordsOf({ line }: SandboxOutput): string | undefined {
   const prefix = "nex-agent: ";
-  return stream === "stderr" && line.startsWith(prefix) ? line.slice(prefix.length) : undefined;
+  return line.startsWith(prefix) ? line.slice(prefix.length) : undefined;
 }
 
 async function handshake(parts: {
