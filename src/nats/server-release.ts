@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { download } from "../lib/download.ts";
 import { NexError } from "../lib/errors.ts";
-import { runTool } from "./run-tool.ts";
+import { runTool } from "../lib/run-tool.ts";
 import type { ServerRelease, SourceContext } from "./server-source.ts";
 
 /** The release we ship with. Sums: the build instructions of the official container image `nats:2.12.15-alpine3.22`. */

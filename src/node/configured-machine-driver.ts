@@ -69,7 +69,10 @@ async function bootsWithKvm(configuration: NodeConfiguration, program: string): 
   return verdict.accelerator === "kvm";
 }
 
-function qemuDriver({ configuration, network, metadata, logger }: MachineDriverParts, program: string): SandboxDriver {
+function qemuDriver(
+  { configuration, network, metadata, logger }: MachineDriverParts,
+  program: string,
+): SandboxDriver {
   return createQemuDriver({
     program,
     images: machineImages(configuration),
@@ -81,7 +84,10 @@ function qemuDriver({ configuration, network, metadata, logger }: MachineDriverP
   });
 }
 
-function firecrackerDriver({ configuration, network, logger }: MachineDriverParts, program: string): SandboxDriver {
+function firecrackerDriver(
+  { configuration, network, logger }: MachineDriverParts,
+  program: string,
+): SandboxDriver {
   const { jailer } = configuration;
   return createFirecrackerDriver({
     program,
@@ -104,7 +110,11 @@ function rateLimiters({ rate_limiters: given }: NodeConfiguration): { readonly r
   };
 }
 
-function bucket(given: { readonly size: number; readonly refill_time: number; readonly one_time_burst?: number | undefined }): TokenBucket {
+function bucket(given: {
+  readonly size: number;
+  readonly refill_time: number;
+  readonly one_time_burst?: number | undefined;
+}): TokenBucket {
   const { size, refill_time: refillTimeMs, one_time_burst: oneTimeBurst } = given;
   return { size, refillTimeMs, ...(oneTimeBurst === undefined ? {} : { oneTimeBurst }) };
 }

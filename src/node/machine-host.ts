@@ -74,7 +74,10 @@ export async function startMachineHost(options: MachineHostOptions): Promise<Age
 }
 
 /** The network of virtual machines, as configured. */
-export function networkConfiguration(configuration: NodeConfiguration, searchPath: string): NetworkConfiguration {
+export function networkConfiguration(
+  configuration: NodeConfiguration,
+  searchPath: string,
+): NetworkConfiguration {
   const { cni, internal_node_host: gateway } = configuration;
   return {
     networkName: cni.network_name,

@@ -11,7 +11,8 @@ import { configuredProcessDriver } from "./configured-process-driver.ts";
 export async function openAgentHost(options: NodeOptions): Promise<AgentHost> {
   const { configuration, logger, driver, environment, findNatsServer, signal } = options;
   if (driver !== undefined) return createChannelHost(driver, logger);
-  if (configuration.no_sandbox) return createChannelHost(configuredProcessDriver(configuration, logger), logger);
+  if (configuration.no_sandbox)
+    return createChannelHost(configuredProcessDriver(configuration, logger), logger);
   const { startMachineHost } = await import("./machine-host.ts");
   const searchPath = environment["PATH"] ?? "";
   return startMachineHost({ configuration, searchPath, findNatsServer, logger, signal });

@@ -1,6 +1,6 @@
 import { NexError } from "../lib/errors.ts";
 import { findProgram } from "../lib/find-program.ts";
-import { runTool } from "../nats/run-tool.ts";
+import { runTool } from "../lib/run-tool.ts";
 import type { InstallContext, Source } from "./requirement.ts";
 
 const UPDATE_LIMIT_MS = 120_000;

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { download } from "../lib/download.ts";
 import { NexError, errorText } from "../lib/errors.ts";
-import { runTool } from "../nats/run-tool.ts";
+import { runTool } from "../lib/run-tool.ts";
 import type { DownloadSetting } from "./host-plan.ts";
 import type { InstallContext, Source } from "./requirement.ts";
 

@@ -1,6 +1,6 @@
-import { errorText, NexError } from "../lib/errors.ts";
-import { exitText, lastLines, runProgram } from "../lib/run-program.ts";
-import type { ProgramRun } from "../lib/run-program.ts";
+import { errorText, NexError } from "./errors.ts";
+import { exitText, lastLines, runProgram } from "./run-program.ts";
+import type { ProgramRun } from "./run-program.ts";
 
 /** A program that does one thing and ends. */
 export interface ToolRun extends Omit<ProgramRun, "input" | "signal"> {
