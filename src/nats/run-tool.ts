@@ -1,13 +1,9 @@
 import { errorText, NexError } from "../lib/errors.ts";
-import { startProcess } from "../lib/managed-process.ts";
+import { exitText, lastLines, runProgram } from "../lib/run-program.ts";
+import type { ProgramRun } from "../lib/run-program.ts";
 
 /** A program that does one thing and ends. */
-export interface ToolRun {
-  /** Absolute path, or a name looked up in the PATH of `environment`. */
-  readonly program: string;
-  readonly argv: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-  readonly workingDirectory?: string;
+export interface ToolRun extends Omit<ProgramRun, "input" | "signal"> {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -19,23 +15,9 @@ export interface ToolRun {
  */
 export async function runTool(run: ToolRun): Promise<string> {
   throwIfAborted(run.signal);
-  await using tool = await startProcess({
-    program: run.program,
-    argv: run.argv,
-    environment: run.environment,
-    ...(run.workingDirectory === undefined ? {} : { workingDirectory: run.workingDirectory }),
-  });
   const timeout = AbortSignal.timeout(run.timeoutMs);
   const limit = run.signal === undefined ? timeout : AbortSignal.any([run.signal, timeout]);
-  const stop = (): void => {
-    tool.signal("SIGKILL");
-  };
-  limit.addEventListener("abort", stop, { once: true });
-  const [output, errors, exit] = await Promise.all([
-    textOf(tool.child.stdout),
-    textOf(tool.child.stderr),
-    tool.exit,
-  ]).finally(() => limit.removeEventListener("abort", stop));
+  const { exit, output, errors } = await runProgram({ ...run, signal: limit });
   throwIfAborted(run.signal);
   if (exit.kind === "exited" && exit.code === 0) return output;
   if (timeout.aborted) {
@@ -44,13 +26,10 @@ export async function runTool(run: ToolRun): Promise<string> {
       message: `"${run.program}" did not end within ${run.timeoutMs / 1000} s`,
     });
   }
-  const ending =
-    exit.kind === "exited"
-      ? `exit code ${exit.code}`
-      : `signal ${exit.kind === "signaled" ? exit.signal : "SIGKILL"}`;
+  const last = lastLines(errors);
   throw new NexError({
     code: "TOOL_FAILED",
-    message: `"${run.program}" ended with ${ending}${lastLines(errors) === "" ? "" : `: ${lastLines(errors)}`}`,
+    message: `"${run.program}" ended with ${exitText(exit)}${last === "" ? "" : `: ${last}`}`,
   });
 }
 
@@ -62,20 +41,4 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
     message: `Aborted: ${errorText(signal.reason)}`,
     cause: signal.reason,
   });
-}
-
-async function textOf(stream: NodeJS.ReadableStream | null): Promise<string> {
-  if (stream === null) return "";
-  let text = "";
-  stream.setEncoding("utf8");
-  for await (const chunk of stream) text += String(chunk);
-  return text;
-}
-
-function lastLines(text: string): string {
-  const lines = text.split("\n").map((line) => line.trim());
-  return lines
-    .filter((line) => line !== "")
-    .slice(-3)
-    .join("; ");
 }
