@@ -1,5 +1,7 @@
 // What a virtual machine may reach and what it may not, with real packets from a namespace behind a machine's tap.
 import assert from "node:assert/strict";
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { OUTSIDE, noTestHost, startTestHost } from "../support/test-host.ts";
 import { attemptFrom, startNetworkNode, startPeer } from "../support/network-node.ts";
@@ -180,3 +182,49 @@ test("the configuration opens more of the host to machines", { skip }, async () 
     `hello ${attachment.address}`,
   ]);
 });
+
+test("rules that somebody has flushed come back with the next machine", { skip }, async () => {
+  await using host = await startTestHost();
+  await using node = await startNetworkNode(host);
+  const rules = async (): Promise<string> =>
+    (await host.run("iptables-save | grep -e '-j NEX-' -e '-g NEX-'")).replaceAll(/veth\w+/g, "");
+  await node.attach("m1");
+  const before = await rules();
+  await host.run("for t in raw nat mangle filter; do iptables -t $t -F; iptables -t $t -X; done");
+  await node.detach("m1");
+  const attachment = await node.attach("m2");
+  assert.equal(
+    (await rules()).replaceAll(attachment.address, ""),
+    before.replaceAll(/192\.168\.127\.2\b/g, ""),
+  );
+});
+
+test("an installed tc-redirect-tap makes the tap", { skip }, async () => {
+  await using host = await startTestHost();
+  const plugin = join(host.directory, "tc-redirect-tap");
+  await writeFile(plugin, `#!${process.execPath}\n${TAP_PLUGIN}`);
+  await chmod(plugin, 0o755);
+  await using node = await startNetworkNode(host, { cniBinPath: [host.directory] });
+  const { namespace, tapName } = await node.attach("m1");
+  assert.equal(tapName, "tap7");
+  await host.run(`ip -n ${namespace} link show dev tap7`);
+  await node.detach("m1");
+  assert.equal(await host.run(`cat ${host.directory}/DEL`), "ptp veth0\n");
+});
+
+/** Stands for the real one at the CNI protocol: makes a tap and names it in the result. */
+const TAP_PLUGIN = `
+const { readFileSync, writeFileSync } = require("node:fs");
+const { execFileSync } = require("node:child_process");
+const { CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME } = process.env;
+const { prevResult } = JSON.parse(readFileSync(0, "utf8"));
+const inside = prevResult.interfaces.find(({ sandbox }) => sandbox === CNI_NETNS);
+if (CNI_COMMAND === "ADD") {
+  execFileSync("ip", ["-n", CNI_NETNS.split("/").pop(), "tuntap", "add", "tap7", "mode", "tap"]);
+  prevResult.interfaces.push({ name: "tap7", sandbox: CNI_NETNS });
+  prevResult.interfaces.push({ name: "tap7", sandbox: CNI_CONTAINERID, mac: inside.mac });
+  console.log(JSON.stringify(prevResult));
+} else {
+  writeFileSync(__dirname + "/" + CNI_COMMAND, "ptp " + inside.name + "\\n");
+}
+`;

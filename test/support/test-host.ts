@@ -122,7 +122,9 @@ ip -n ${OUTSIDE.namespace} link set eth0 up; ip -n ${OUTSIDE.namespace} link set
   };
 }
 
+/** The copies of the machine's mounted namespaces go first: they vanish whenever the machine's own do. */
 const SET_UP = `set -e
+umount --lazy --recursive /run/netns 2>/dev/null || true
 mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/lib
 mkdir /run/netns; ip link set lo up
 echo ready; exec cat`;

@@ -24,7 +24,7 @@ function tableOf(text: string, name: string): string[] {
 }
 
 test("renderFirewall drops foreign sources first and opens nothing before it forbids other machines", () => {
-  assert.deepEqual(tableOf(renderFirewall(PLAN, { withJumps: true }), "raw"), [
+  assert.deepEqual(tableOf(renderFirewall(PLAN, ""), "raw"), [
     ":NEX-a1 - [0:0]",
     ":NEX-a1-TO - [0:0]",
     "-I PREROUTING 1 -j NEX-a1",
@@ -45,15 +45,18 @@ test("renderFirewall drops foreign sources first and opens nothing before it for
   ]);
 });
 
-test("renderFirewall redirects metadata only where it is served, and jumps only once", () => {
+test("renderFirewall redirects metadata only where it is served, and makes only jumps that are missing", () => {
   const { metadataPort: _, ...silent } = PLAN;
-  assert.deepEqual(tableOf(renderFirewall(PLAN), "nat"), [
+  assert.deepEqual(tableOf(renderFirewall(PLAN, SAVED), "nat"), [
     ":NEX-a1 - [0:0]",
     "-A NEX-a1 -i veth1 -d 169.254.169.254/32 -p tcp --dport 80 -j DNAT --to-destination 192.168.127.1:4321",
   ]);
-  assert.deepEqual(tableOf(renderFirewall(silent), "nat"), [":NEX-a1 - [0:0]"]);
-  assert.equal(renderFirewall(silent).includes("169.254.169.254"), false);
-  assert.equal(renderFirewall(PLAN).includes("-I "), false);
+  assert.deepEqual(tableOf(renderFirewall(silent, SAVED), "nat"), [":NEX-a1 - [0:0]"]);
+  assert.equal(renderFirewall(silent, SAVED).includes("169.254.169.254"), false);
+  assert.deepEqual(renderFirewall(PLAN, SAVED).match(/^-I .*/gm), [
+    "-I PREROUTING 1 -j NEX-a1",
+    "-I FORWARD 1 -j NEX-a1",
+  ]);
 });
 
 /** As iptables-save prints it. */

@@ -36,11 +36,11 @@ const HOOKS = { raw: ["PREROUTING"], nat: ["PREROUTING"], mangle: ["FORWARD"], f
 
 type Table = keyof typeof HOOKS;
 
-/** All rules of a node. `withJumps`: at its start, when nothing leads to its chains yet. */
-export function renderFirewall(
-  plan: FirewallPlan,
-  { withJumps = false }: { readonly withJumps?: boolean } = {},
-): string {
+/**
+ * All rules of a node. `saved` is what `iptables-save` printed: jumps that are missing in it are made, at the node's start
+ * or after somebody has flushed them.
+ */
+export function renderFirewall(plan: FirewallPlan, saved: string): string {
   const { chain, machines } = plan;
   const guests = guestChain(chain);
   const perMachine = (rules: (machine: FirewallMachine) => readonly string[]): string[] =>
@@ -48,7 +48,7 @@ export function renderFirewall(
   const table = (name: Table, chains: readonly string[], rules: readonly string[]): string[] => [
     `*${name}`,
     ...chains.map((each) => `:${each} - [0:0]`),
-    ...(withJumps ? HOOKS[name].map((hook) => `-I ${hook} 1 -j ${chain}`) : []),
+    ...missingJumps(saved, name, chain),
     ...rules,
     "COMMIT",
   ];
@@ -114,6 +114,13 @@ export function hasForeignForwarding(saved: string, chain: string): boolean {
       (rule) => (table === "nat" || / FORWARD /.test(rule)) && targetOf(rule) !== chain && !isIn(rule, chain),
     ),
   );
+}
+
+function missingJumps(saved: string, name: Table, chain: string): string[] {
+  const rules = tablesOf(saved).find(({ table }) => table === name)?.rules ?? [];
+  return HOOKS[name]
+    .filter((hook) => !rules.includes(`-A ${hook} -j ${chain}`))
+    .map((hook) => `-I ${hook} 1 -j ${chain}`);
 }
 
 /** The gateway address is the machines': others on the host's links must not reach what listens at it. */

@@ -22,7 +22,7 @@ export class Firewall {
   }
 
   start(): Promise<void> {
-    return this.#apply(true);
+    return this.#apply();
   }
 
   /** Takes effect with the next machine. */
@@ -40,19 +40,15 @@ export class Firewall {
   }
 
   /** Runs of the same node one after the other: each replaces all (R3). */
-  #apply(withJumps = false): Promise<void> {
-    const change = this.#changes.then(() =>
-      restore(
-        renderFirewall(
-          {
-            ...this.#plan,
-            machines: [...this.#machines.values()],
-            ...(this.#metadataPort === undefined ? {} : { metadataPort: this.#metadataPort }),
-          },
-          { withJumps },
-        ),
-      ),
-    );
+  #apply(): Promise<void> {
+    const change = this.#changes.then(async () => {
+      const plan: FirewallPlan = {
+        ...this.#plan,
+        machines: [...this.#machines.values()],
+        ...(this.#metadataPort === undefined ? {} : { metadataPort: this.#metadataPort }),
+      };
+      await restore(renderFirewall(plan, await savedRules()));
+    });
     this.#changes = change.catch(() => {});
     return change;
   }

@@ -8,7 +8,7 @@ import type { MachineAddress } from "./cni-result.ts";
 import { removeMasquerade } from "./firewall.ts";
 import { disableIpv6 } from "./host-settings.ts";
 import { runHostTool } from "./host-tools.ts";
-import { removeMachineRecord, writeMachineRecord } from "./records.ts";
+import { readMachineRecord, removeMachineRecord, writeMachineRecord } from "./records.ts";
 import type { MachineRecord } from "./records.ts";
 import { redirectToTap } from "./tap-redirect.ts";
 
@@ -47,15 +47,16 @@ export async function removeMachineNetwork(directory: string, record: MachineRec
     }
   };
   const path = namespacePath(record.namespace);
+  const { result } = (await readMachineRecord(directory, record)) ?? record;
   const isNamespace = (await fileSystemOf(path)) === NAMESPACE_FILE_SYSTEM;
   // A DEL fails where an ADD was killed half-way (there is a link but no masquerading); without the namespace it only
   // releases addresses, and what else there may be is removed here.
-  const isRemoved = isNamespace && (await isRemovedFromNetwork(attachmentOf(record, path), record.result));
+  const isRemoved = isNamespace && (await isRemovedFromNetwork(attachmentOf(record, path), result));
   await attempt(() => removeMasquerade(record.containerId));
   if (isNamespace) await attempt(() => runHostTool(["ip", "netns", "delete", record.namespace]));
   // `ip netns add` makes the file first and may have been killed before it was a namespace.
   else await attempt(() => rm(path, { force: true }));
-  if (!isRemoved) await attempt(() => removeFromNetwork(attachmentOf(record, ""), record.result));
+  if (!isRemoved) await attempt(() => removeFromNetwork(attachmentOf(record, ""), result));
   if (failures.length > 0) throw new Error(failures.join("; "));
   await removeMachineRecord(directory, record);
 }

@@ -78,6 +78,14 @@ export async function readMachineRecords(directory: string): Promise<MachineReco
   return records.filter((record) => record !== undefined);
 }
 
+/** A machine's record as it is on disk by now. */
+export function readMachineRecord(
+  directory: string,
+  record: MachineRecord,
+): Promise<MachineRecord | undefined> {
+  return readRecord(machineFile(directory, record), MachineRecord);
+}
+
 export async function writeMachineRecord(directory: string, record: MachineRecord): Promise<void> {
   await writeRecord(machineFile(directory, record), record);
 }
