@@ -68,8 +68,8 @@ console.log(
 const first = await addConnected();
 stack.use(first.link);
 for (const count of counts) {
-  while (last < count) {
-    const batch = Array.from({ length: Math.min(20, count - last) }, () => addConnected());
+  for (let missing = count - last; missing > 0; missing -= 20) {
+    const batch = Array.from({ length: Math.min(20, missing) }, () => addConnected());
     for (const { link } of await Promise.all(batch)) stack.use(link);
   }
   const idle = watch(first);

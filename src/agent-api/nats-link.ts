@@ -138,11 +138,9 @@ class NatsLink implements Link {
   #receiveReply(message: Msg): void {
     const id = Number(message.subject.slice(this.#subjects.inbox.length + 1));
     const headers = decodeHeaders(message.headers);
-    if (message.headers?.code !== NO_RESPONDERS) {
+    if (message.headers?.code !== NO_RESPONDERS || headers[ERROR_HEADER] !== undefined) {
       this.#met = true;
       this.#pending.reply(id, { headers, body: ownBytes(message.data) });
-    } else if (headers[ERROR_HEADER] !== undefined) {
-      this.#pending.reply(id, { headers, body: NO_BODY });
     } else if (headers[UNHANDLED_HEADER] === undefined && this.#met && !this.#isAgent) {
       this.#lose("the agent's connection ended");
     } else {

@@ -1,4 +1,3 @@
-import { request } from "node:http";
 import type { RequestOptions } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { METADATA_SERVICE, parseMachineMetadata } from "../agent-api/machine-metadata.ts";
@@ -57,6 +56,8 @@ async function fetchDocument(url: string): Promise<Uint8Array> {
 
 /** The body of an answer with status 200. */
 async function ask(url: string, options: RequestOptions): Promise<Buffer> {
+  // Not at the top: in the agent's one file that would load it in every agent.
+  const { request } = await import("node:http");
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const signal = AbortSignal.timeout(TRY_MS);
   // No agent: a kept connection would hold this process, and the token is good on any.

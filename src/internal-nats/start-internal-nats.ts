@@ -110,18 +110,13 @@ export async function startInternalNats(options: InternalNatsOptions): Promise<I
       if (used.has(id))
         throw new NexError({ code: "INTERNAL", message: `Cannot add agent "${id}": it was added before` });
       used.add(id);
-      try {
-        return await addAgent({
-          id,
-          connection,
-          credentials,
-          logger: limitLogger(logger.child({ agent_id: id }), LOG_LIMIT),
-          onRemoved: () => used.delete(id),
-        });
-      } catch (error) {
-        used.delete(id);
-        throw error;
-      }
+      return addAgent({
+        id,
+        connection,
+        credentials,
+        logger: limitLogger(logger.child({ agent_id: id }), LOG_LIMIT),
+        onRemoved: () => used.delete(id),
+      });
     },
     [Symbol.asyncDispose]: async () => resources.disposeAsync(),
   };
