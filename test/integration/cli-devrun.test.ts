@@ -111,6 +111,7 @@ Workload echojs (${older}) already exists on the target. Attempting to stop it
       namespace: "default",
       type: "v8",
       hash: HASH,
+      isolation: null,
       stopped: [older],
     });
     assert.deepEqual(node.running(), [node.deploys[1]?.id]);
@@ -382,6 +383,7 @@ describe("nex run and stop", { concurrency: 2 }, () => {
       namespace: "default",
       type: "wasm",
       hash: HASH,
+      isolation: null,
     });
     const stop = await place.nex([
       "stop",

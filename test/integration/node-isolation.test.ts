@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { collectLogs } from "../support/collect-events.ts";
 import { descendantsWith } from "../support/process-status.ts";
+import { runNex } from "../support/run-nex.ts";
 import { startTestNode } from "../support/start-test-node.ts";
 import { until } from "../support/until.ts";
 
@@ -16,6 +17,8 @@ test("a node tells the isolation of its workloads in its log, in INFO and in the
   assert.match(isolation, /^child process \(.+\)$/);
   const reply = await it.deploy({ name: "sleeper", artifact: "#!/bin/sh\nexec /bin/sleep 1000\n" });
   assert.equal(reply.isolation, isolation);
+  const shown = await runNex(["node", "info", it.node.nodeId], { env: { NATS_URL: it.nats.url } });
+  assert.ok(shown.stdout.includes(`Isolation: ${isolation}`), shown.stdout + shown.stderr);
   const line = it.logs.find(({ message }) => message.startsWith("Sandboxing is off"));
   assert.equal(line?.fields["isolation"], isolation);
   assert.ok(Array.isArray(line?.fields["missing"]));

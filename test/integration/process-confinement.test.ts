@@ -19,8 +19,8 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { silentLogger } from "../../src/lib/logger.ts";
 import { findHierarchies } from "../../src/sandbox/process/control-group-hierarchies.ts";
-import type { ProcessLimits } from "../../src/sandbox/process/limits.ts";
 import { createProcessDriver } from "../../src/sandbox/process/process-driver.ts";
+import type { ProcessDriverOptions } from "../../src/sandbox/process/process-driver.ts";
 import type { Sandbox, SandboxDriver } from "../../src/sandbox/sandbox.ts";
 import { FIXTURE_AGENT, tellAgent } from "../support/fixture-agent.ts";
 import { createMarker, findMarkedProcesses } from "../support/marked-processes.ts";
@@ -31,7 +31,9 @@ const LIMITS = { memoryMiB: 256, processes: 64 };
 const SECRET = "the secret of the canary";
 
 // Not in a temporary directory: agents have another one in its place.
-const place = await mkdtemp(join(import.meta.dirname, ".canary-"));
+const cache = join(import.meta.dirname, "..", "..", ".cache");
+mkdirSync(cache, { recursive: true });
+const place = await mkdtemp(join(cache, "canary-"));
 after(() => rmSync(place, { recursive: true, force: true }));
 chmodSync(place, 0o755);
 const privateFile = join(place, "private");
@@ -42,13 +44,14 @@ const openDirectory = join(place, "directory");
 mkdirSync(openDirectory);
 writeFileSync(join(openDirectory, "open"), SECRET, { mode: 0o644 });
 
-function makeDriver(limits: ProcessLimits = LIMITS): SandboxDriver {
+function makeDriver(change: Partial<ProcessDriverOptions> = {}): SandboxDriver {
   return createProcessDriver({
     agentProgram: process.execPath,
     agentArgv: [FIXTURE_AGENT],
     logger: silentLogger,
-    limits,
+    limits: LIMITS,
     hiddenFiles: [openFile, openDirectory, "/nonexistent"],
+    ...change,
   });
 }
 
@@ -159,6 +162,36 @@ describe("A confined agent", { timeout: 120_000 }, () => {
     );
   });
 
+  test(
+    "runs from a directory that its user cannot enter, and sees no more of it",
+    needs("read-only"),
+    async () => {
+      const closed = join(place, "closed");
+      mkdirSync(closed, { mode: 0o700 });
+      const agent = join(closed, "agent.ts");
+      copyFileSync(FIXTURE_AGENT, agent);
+      writeFileSync(join(closed, "secret"), SECRET, { mode: 0o644 });
+      await using driver = makeDriver({ agentArgv: [agent] });
+      const probe = await driver.probe();
+      assert.equal(probe.kind === "ready" && probe.detail, detail);
+      await using sandbox = await start(driver);
+      assert.equal((await run(sandbox, `ls ${closed}`)).output, "agent.ts\n");
+    },
+  );
+
+  test("keeps the node's user where its own could not read its files", needs("user of its own"), async () => {
+    const closed = join(place, "closed-again");
+    mkdirSync(closed, { mode: 0o700 });
+    const agent = join(closed, "agent.ts");
+    copyFileSync(FIXTURE_AGENT, agent);
+    await using driver = makeDriver({ agentArgv: [agent], confinement: "process-group" });
+    const probe = await driver.probe();
+    assert.ok(probe.kind === "ready" && !probe.detail.includes("user of its own"));
+    assert.match(probe.missing?.join("\n") ?? "", /^user of its own: another user cannot read/m);
+    await using sandbox = await start(driver);
+    assert.equal((await run(sandbox, "id -u")).output, `${process.getuid?.()}\n`);
+  });
+
   test("is another user than its neighbour", needs("user of its own"), async () => {
     await using driver = makeDriver();
     const sandboxes = await Promise.all(["a", "b"].map((id) => start(driver, id)));
@@ -208,22 +241,29 @@ describe("Control groups", { timeout: 60_000 }, () => {
     assert.deepEqual(ownGroups(process.pid), []);
   });
 
-  test("of a node that was killed are removed by the next one", needs("MiB"), async () => {
-    const marker = createMarker();
-    const starter = spawn(process.execPath, [STARTER, marker, JSON.stringify({ limits: LIMITS })], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    await once(starter.stdout, "data");
-    const pid = starter.pid ?? 0;
-    assert.notDeepEqual(ownGroups(pid), []);
-    const exit = once(starter, "exit");
-    starter.kill("SIGKILL");
-    await exit;
-    await until(() => findMarkedProcesses(marker).length === 0);
-    await using driver = makeDriver();
-    await driver.probe();
-    assert.deepEqual(ownGroups(pid), []);
-  });
+  test(
+    "of a node that was killed are removed by the next one, with what is left in them",
+    needs("MiB"),
+    async () => {
+      const marker = createMarker();
+      // Without PID namespaces, daemons outlive their node.
+      const options = { confinement: "process-group", limits: LIMITS };
+      const starter = spawn(process.execPath, [STARTER, marker, JSON.stringify(options)], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      await once(starter.stdout, "data");
+      const pid = starter.pid ?? 0;
+      assert.notDeepEqual(ownGroups(pid), []);
+      const exit = once(starter, "exit");
+      starter.kill("SIGKILL");
+      await exit;
+      assert.notDeepEqual(findMarkedProcesses(marker), []);
+      await using driver = makeDriver();
+      await driver.probe();
+      await until(() => findMarkedProcesses(marker).length === 0);
+      assert.deepEqual(ownGroups(pid), []);
+    },
+  );
 });
 
 /** Directories of control groups that the process has made. */

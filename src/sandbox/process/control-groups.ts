@@ -57,7 +57,7 @@ const REMOVE_MS = 2000;
 async function openBase(hierarchy: GroupHierarchy): Promise<GroupHierarchy> {
   const { version, directory, controllers } = hierarchy;
   for (const name of await readdir(directory)) {
-    if (isAbandoned(name, PREFIX)) await removeTree(join(directory, name));
+    if (isAbandoned(name, PREFIX)) await removeTree(join(directory, name), killMembers);
   }
   const handDown = async (to: string): Promise<void> =>
     write(to, "cgroup.subtree_control", controllers.map((name) => `+${name}`).join(" "));
@@ -148,11 +148,28 @@ async function writeIfThere(directory: string, file: string, text: string): Prom
   if (existsSync(join(directory, file))) await write(directory, file, text);
 }
 
-async function removeTree(directory: string): Promise<void> {
+async function removeTree(directory: string, before?: (directory: string) => Promise<void>): Promise<void> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
-  const below = entries.filter((entry) => entry.isDirectory());
-  await Promise.all(below.map(async ({ name }) => removeGroup(join(directory, name))));
+  const below = entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(directory, name));
+  await Promise.all(
+    below.map(async (group) => {
+      await before?.(group);
+      await removeGroup(group);
+    }),
+  );
   await removeGroup(directory);
+}
+
+/** What outlived a killed node because the host gave its sandboxes no PID namespaces. */
+async function killMembers(directory: string): Promise<void> {
+  const members = await readFile(join(directory, "cgroup.procs"), "utf8").catch(() => "");
+  for (const member of members.split("\n").map(Number)) {
+    try {
+      if (member > 0) process.kill(member, "SIGKILL");
+    } catch {
+      // It is gone already.
+    }
+  }
 }
 
 /** A group can be removed a moment after its last process has ended. One that stays busy is left to the next node. */
