@@ -104,13 +104,25 @@ test("InvocationQueue gives short invocations to an agent ahead, until one is lo
   const { queue, primary } = manualQueue({ addInstance: async () => undefined });
   void send(queue, "first");
   await primary.settle(SHORT_NS);
-  const many = Array.from({ length: MAX_IN_FLIGHT + 8 }, (_, index) => `m${index}`);
+  const many = Array.from({ length: MAX_IN_FLIGHT + 20 }, (_, index) => `m${index}`);
   void send(queue, ...many);
   assert.equal(primary.received.length, 1 + MAX_IN_FLIGHT);
   await primary.settle(LONG_NS);
   assert.equal(primary.received.length, 1 + MAX_IN_FLIGHT, "nothing more before the agent is idle");
   for (let left = MAX_IN_FLIGHT - 1; left > 0; left -= 1) await primary.settle(LONG_NS);
   assert.equal(primary.received.length, 2 + MAX_IN_FLIGHT);
+  await queue.close();
+});
+
+test("InvocationQueue keeps a few short invocations back: the one that runs may need them", async () => {
+  const { queue, primary, untilAsked, add } = manualQueue();
+  void send(queue, "first");
+  await primary.settle(SHORT_NS);
+  void send(queue, "outer", "inner");
+  assert.deepEqual(primary.received, ["first", "outer"]);
+  await untilAsked(1);
+  const instance = await add();
+  assert.deepEqual(instance.runner.received, ["inner"]);
   await queue.close();
 });
 

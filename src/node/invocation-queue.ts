@@ -4,8 +4,9 @@
  *
  * V1 an invocation that finds an agent free goes to it at once, to the primary if that is free: whoever calls one at a
  *    time always meets the same agent. Others wait, first come first served, at most `MAX_WAITING` of them
- * V2 an agent runs one invocation at a time. It gets more of them ahead only while they are so short that none waits there
- *    longer than about `AHEAD_NS`, and at most `MAX_IN_FLIGHT`: what is with an agent cannot go to another one
+ * V2 an agent runs one invocation at a time. It gets more of them ahead only while more than `FEW` wait here and they are
+ *    so short that none waits there longer than about `AHEAD_NS`; at most `MAX_IN_FLIGHT`. What is with an agent cannot go to
+ *    another one, and the invocation that runs there may need it: a function that calls itself
  * V3 an instance is added when an invocation has waited for `PATIENCE_MS` and fewer than `concurrency` run, one at a
  *    time; it is given up when it had nothing to do for `idleMs`
  * V4 the end of an instance fails what it runs, nothing else. Once `close` has resolved all instances have ended
@@ -18,6 +19,7 @@ import type { TriggerOutcome } from "./triggers.ts";
 export const MAX_IN_FLIGHT = 32;
 const MAX_WAITING = 16_384;
 const AHEAD_NS = 2_000_000;
+const FEW = 8;
 const PATIENCE_MS = 10;
 /** How long until the pool is asked again, when it had no idle agent. */
 const RETRY_MS = 25;
@@ -96,6 +98,7 @@ export class InvocationQueue {
     const { promise, resolve } = Promise.withResolvers<TriggerOutcome>();
     this.#waiting.push({ subject, payload, resolve, atMs: performance.now() });
     this.#growLater(PATIENCE_MS);
+    if (this.#waiting.length > FEW) this.#runWaiting();
     return promise;
   };
 
@@ -141,7 +144,7 @@ export class InvocationQueue {
   /** V2. There is nothing to keep back for others where there are none. */
   #maxAhead(): number {
     if (this.#options.concurrency === 1) return MAX_IN_FLIGHT;
-    if (this.#runtimeNs === undefined) return 1;
+    if (this.#waiting.length <= FEW || this.#runtimeNs === undefined) return 1;
     return Math.max(1, Math.min(MAX_IN_FLIGHT, Math.floor(AHEAD_NS / Math.max(1, this.#runtimeNs))));
   }
 

@@ -115,6 +115,16 @@ test("invocations that need each other meet, on as many agents, and the workload
   assert.equal(succeeded.length, 3);
 });
 
+test("a function that is usually quick can call itself", async () => {
+  await using it = await startBusyNode();
+  const artifact = `async (subject, payload) =>
+    payload.length === 0 ? "quick" : hostServices.async.messaging.request("self", payload.subarray(1))`;
+  await it.deploy({ name: "self", artifact, workloadType: "v8", triggerSubjects: ["self"], concurrency: 3 });
+  for (let round = 0; round < 30; round += 1) await it.connection.request("self");
+  const reply = await it.connection.request("self", "xx", { timeout: 20_000 });
+  assert.equal(reply.string(), '"quick"');
+});
+
 test("hundreds of requests at once get the replies to their own payloads, and keep to the limit", async () => {
   await using it = await startBusyNode();
   const source = `
