@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { findProgram } from "../../src/lib/find-program.ts";
 import { makeTemporaryDirectory } from "../../src/lib/temporary-directory.ts";
 import type { TemporaryDirectory } from "../../src/lib/temporary-directory.ts";
-import { runNex } from "../support/run-nex.ts";
+import { runNex, startNex } from "../support/run-nex.ts";
 
 const SYSTEM_PATH = `${process.env["PATH"]}:/usr/sbin:/sbin`;
 const missing: string[] = [];
@@ -143,6 +143,16 @@ describe("nex rootfs", { skip, concurrency: false }, () => {
     const { sizeBytes, path } = await build("exact", "--size", needed);
     assert.equal(sizeBytes, Number(needed));
     await run("e2fsck", ["-f", "-n", path], { env: { PATH: SYSTEM_PATH } });
+  });
+
+  test("leaves nothing when it is interrupted", async () => {
+    const folder = join(place.path, "interrupted");
+    await using nex = await startNex(["rootfs", "-o", join(folder, "rootfs.ext4")]);
+    await nex.waitForLine(/^Writing /);
+    nex.signal("SIGINT");
+    const { code } = await nex.exit;
+    assert.notEqual(code, 0);
+    assert.deepEqual(await readdir(folder), []);
   });
 
   test("refuses archives that are damaged", async () => {
