@@ -6,7 +6,7 @@
  */
 import type { ManagedProcess } from "../lib/managed-process.ts";
 import type { NetworkAttachment } from "./network/network.ts";
-import type { SandboxOutput, SandboxProbe, SandboxSpec } from "./sandbox.ts";
+import type { SandboxExit, SandboxOutput, SandboxProbe, SandboxSpec } from "./sandbox.ts";
 
 export interface MachineMonitor {
   readonly name: "qemu" | "firecracker";
@@ -15,6 +15,8 @@ export interface MachineMonitor {
   probe(): Promise<SandboxProbe>;
   /** Resolves with the monitor's process, which is on the stack too, once the machine runs. Its end is the machine's. */
   start(machine: MachineParts): Promise<ManagedProcess>;
+  /** What the end of its process means, where something stands around the monitor itself. */
+  readonly readExit?: (exit: SandboxExit) => SandboxExit;
 }
 
 /** One machine to be started. */

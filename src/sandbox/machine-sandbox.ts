@@ -10,6 +10,7 @@ export interface MachineSandboxParts {
   /** All that was made for the machine, its process included. */
   readonly stack: AsyncDisposableStack;
   readonly logger: Logger;
+  readonly readExit?: ((exit: SandboxExit) => SandboxExit) | undefined;
   /** The last lines that the monitor complained with. */
   readonly lastWords: () => readonly string[];
 }
@@ -45,9 +46,10 @@ async function untilGone({
   process,
   stack,
   logger,
+  readExit = (exit) => exit,
   lastWords,
 }: MachineSandboxParts): Promise<SandboxExit> {
-  const exit = await process.exit;
+  const exit = readExit(await process.exit);
   await stack.disposeAsync().catch((error: unknown) => {
     logger.warn("Something of a machine is left", { sandbox: id, error: errorText(error) });
   });

@@ -72,19 +72,15 @@ export class VirtualMachineDriver implements SandboxDriver {
   }
 
   async #start(spec: SandboxSpec, { signal: caller, onOutput }: SandboxStartOptions): Promise<Sandbox> {
-    const { logger } = this.#options;
+    const { logger, monitor } = this.#options;
     const signal = AbortSignal.any([this.#closing.signal, ...(caller === undefined ? [] : [caller])]);
     const output = limitOutput((line) => onOutput?.(line));
     const stack = new AsyncDisposableStack();
     try {
       const process = await this.#startMonitor(spec, { signal, stack, onOutput: output.take });
-      const sandbox = new MachineSandbox({
-        id: spec.id,
-        process,
-        stack,
-        logger,
-        lastWords: output.lastWords,
-      });
+      const { readExit } = monitor;
+      const { lastWords } = output;
+      const sandbox = new MachineSandbox({ id: spec.id, process, stack, logger, readExit, lastWords });
       this.#sandboxes.add(sandbox);
       void sandbox.exit.then(() => this.#sandboxes.delete(sandbox));
       return sandbox;

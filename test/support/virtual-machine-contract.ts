@@ -17,7 +17,6 @@ export type GuestBehaviour = "stays" | "leaves" | "floods";
 
 export interface MachineDriverParts {
   readonly network: TestNetwork;
-  /** Its name has the marker, so that command lines of processes have it. */
   readonly temporaryDirectory: string;
   readonly guest: GuestBehaviour;
 }
@@ -28,12 +27,13 @@ export interface MachineDriverUnderTest {
   /** A driver whose monitor refuses to start a machine. */
   readonly makeBrokenDriver: (parts: MachineDriverParts) => SandboxDriver;
   /**
-   * Command line of a program that starts a sandbox with the id `starter`, writes "ready" and waits. Its network has
-   * the namespace prefix.
+   * Command line of a program that starts a sandbox with this id in a test network, writes "ready" and waits. Its
+   * namespace is `{namespacePrefix}{id}`.
    */
   readonly starter: (parts: {
     readonly temporaryDirectory: string;
     readonly namespacePrefix: string;
+    readonly id: string;
   }) => readonly string[];
   /** Metadata of a guest that behaves like this. */
   readonly metadata: (guest: GuestBehaviour) => SandboxSpec["metadata"];
@@ -46,7 +46,8 @@ export interface MachineDriverUnderTest {
 
 /** A place with nothing in it but what a driver makes there. */
 export interface TestBench extends AsyncDisposable {
-  readonly marker: string;
+  /** For sandboxes; no other process has it in its command line. */
+  readonly id: string;
   readonly network: TestNetwork;
   readonly temporaryDirectory: string;
   /** Asserts that nothing is left of a driver that was disposed. */
@@ -55,15 +56,15 @@ export interface TestBench extends AsyncDisposable {
 
 /** Makes a place for one test. */
 export async function createTestBench(): Promise<TestBench> {
-  const marker = createMarker();
-  const temporaryDirectory = await mkdtemp(join(tmpdir(), `${marker.slice(0, 14)}-`));
-  const network = createTestNetwork(`nt${marker.slice(6, 12)}`);
+  const id = createMarker();
+  const temporaryDirectory = await mkdtemp(join(tmpdir(), "nex-machine-"));
+  const network = createTestNetwork("nextest");
   return {
-    marker: temporaryDirectory,
+    id,
     network,
     temporaryDirectory,
     assertNothingLeft: async () => {
-      assert.deepEqual(findMarkedProcesses(temporaryDirectory), []);
+      assert.deepEqual(findMarkedProcesses(id), []);
       assert.deepEqual([...network.attached], []);
       const directories = await readdir(temporaryDirectory, { recursive: true });
       assert.deepEqual(
@@ -93,14 +94,14 @@ function describeStart(subject: MachineDriverUnderTest): void {
     await using driver = subject.makeDriver({ ...bench, guest: "stays" });
     assert.equal(driver.isolation, "virtual-machine");
     const lines: string[] = [];
-    await using sandbox = await driver.start(spec(subject, "stays"), {
+    await using sandbox = await driver.start(spec(bench, subject, "stays"), {
       onOutput: ({ line }) => lines.push(line),
     });
     assert.deepEqual(sandbox.transport, { kind: "network" });
-    assert.equal(sandbox.id, "test1");
+    assert.equal(sandbox.id, bench.id);
     assert.equal(process.kill(sandbox.pid, 0), true);
     await untilUp(subject, lines);
-    assert.ok(findMarkedProcesses(bench.marker).length >= 1);
+    assert.ok(findMarkedProcesses(bench.id).length >= 1);
     const reasons = await Promise.all([sandbox.stop(), sandbox.stop({ graceMs: 20_000 }), sandbox.exit]);
     assert.deepEqual(
       reasons,
@@ -112,10 +113,13 @@ function describeStart(subject: MachineDriverUnderTest): void {
   test("a start that fails, or that has an id which is no name, leaves nothing (S1)", async () => {
     await using bench = await createTestBench();
     await using broken = subject.makeBrokenDriver({ ...bench, guest: "stays" });
-    await assert.rejects(broken.start(spec(subject, "stays")), hasCode("SANDBOX_START_FAILED"));
+    await assert.rejects(broken.start(spec(bench, subject, "stays")), hasCode("SANDBOX_START_FAILED"));
     await using driver = subject.makeDriver({ ...bench, guest: "stays" });
     for (const id of ["../x", "", "a b"]) {
-      await assert.rejects(driver.start({ ...spec(subject, "stays"), id }), hasCode("SANDBOX_START_FAILED"));
+      await assert.rejects(
+        driver.start({ ...spec(bench, subject, "stays"), id }),
+        hasCode("SANDBOX_START_FAILED"),
+      );
     }
     await bench.assertNothingLeft();
   });
@@ -124,14 +128,14 @@ function describeStart(subject: MachineDriverUnderTest): void {
     await using bench = await createTestBench();
     await using driver = subject.makeDriver({ ...bench, guest: "stays" });
     await assert.rejects(
-      driver.start(spec(subject, "stays"), { signal: AbortSignal.abort() }),
+      driver.start(spec(bench, subject, "stays"), { signal: AbortSignal.abort() }),
       hasCode("ABORTED"),
     );
     for (const afterMs of subject.abortAfterMs) {
       const signal = AbortSignal.timeout(afterMs);
       // A slow host decides what the signal interrupts; a machine that was quicker is not affected by it.
       const outcome = await driver
-        .start(spec(subject, "stays"), { signal })
+        .start(spec(bench, subject, "stays"), { signal })
         .then(stopAtOnce, hasCode("ABORTED"));
       assert.equal(outcome, true);
       await bench.assertNothingLeft();
@@ -142,17 +146,17 @@ function describeStart(subject: MachineDriverUnderTest): void {
     await using bench = await createTestBench();
     const driver = subject.makeDriver({ ...bench, guest: "stays" });
     const sandboxes = await Promise.all(
-      ["a", "b"].map((id) => driver.start({ ...spec(subject, "stays"), id })),
+      ["a", "b"].map((end) => driver.start({ ...spec(bench, subject, "stays"), id: `${bench.id}${end}` })),
     );
     const late = driver
-      .start({ ...spec(subject, "stays"), id: "c" })
+      .start({ ...spec(bench, subject, "stays"), id: `${bench.id}c` })
       .then(() => "started", hasCode("ABORTED"));
     await driver[Symbol.asyncDispose]();
     assert.equal(await late, true);
     for (const { exit } of sandboxes) assert.equal((await exit).kind, "stopped");
     await bench.assertNothingLeft();
     assert.deepEqual(await readdir(bench.temporaryDirectory), []);
-    await assert.rejects(driver.start(spec(subject, "stays")), hasCode("ABORTED"));
+    await assert.rejects(driver.start(spec(bench, subject, "stays")), hasCode("ABORTED"));
   });
 }
 
@@ -160,7 +164,7 @@ function describeEnd(subject: MachineDriverUnderTest): void {
   test("exit tells that the guest left by itself, and nothing is left then (S2)", async () => {
     await using bench = await createTestBench();
     await using driver = subject.makeDriver({ ...bench, guest: "leaves" });
-    await using sandbox = await driver.start(spec(subject, "leaves"));
+    await using sandbox = await driver.start(spec(bench, subject, "leaves"));
     assert.deepEqual(await sandbox.exit, { kind: "exited", code: 0 });
     await bench.assertNothingLeft();
     assert.deepEqual(await sandbox.stop(), { kind: "exited", code: 0 });
@@ -169,7 +173,7 @@ function describeEnd(subject: MachineDriverUnderTest): void {
   test("exit tells that the monitor was killed from outside, and nothing is left then (S2)", async () => {
     await using bench = await createTestBench();
     await using driver = subject.makeDriver({ ...bench, guest: "stays" });
-    await using sandbox = await driver.start(spec(subject, "stays"));
+    await using sandbox = await driver.start(spec(bench, subject, "stays"));
     process.kill(sandbox.pid, "SIGKILL");
     assert.deepEqual(await sandbox.exit, { kind: "signaled", signal: "SIGKILL" });
     await bench.assertNothingLeft();
@@ -178,7 +182,7 @@ function describeEnd(subject: MachineDriverUnderTest): void {
   test("stop kills a monitor that does not obey (S2, S3)", async () => {
     await using bench = await createTestBench();
     await using driver = subject.makeDriver({ ...bench, guest: "stays" });
-    await using sandbox = await driver.start(spec(subject, "stays"));
+    await using sandbox = await driver.start(spec(bench, subject, "stays"));
     process.kill(sandbox.pid, "SIGSTOP");
     assert.deepEqual(await sandbox.stop({ graceMs: 50 }), { kind: "stopped", forced: true });
     await bench.assertNothingLeft();
@@ -188,7 +192,7 @@ function describeEnd(subject: MachineDriverUnderTest): void {
     await using bench = await createTestBench();
     await using driver = subject.makeDriver({ ...bench, guest: "floods" });
     const output: SandboxOutput[] = [];
-    await using sandbox = await driver.start(spec(subject, "floods"), {
+    await using sandbox = await driver.start(spec(bench, subject, "floods"), {
       onOutput: (line) => output.push(line),
     });
     const flood = (): SandboxOutput[] => output.filter(({ line }) => line.startsWith("flood"));
@@ -200,23 +204,23 @@ function describeEnd(subject: MachineDriverUnderTest): void {
 
   test("kill -9 of the starter ends the machine within a second; the next driver removes its files (S4)", async () => {
     await using bench = await createTestBench();
-    const { temporaryDirectory } = bench;
-    const namespacePrefix = `nk${bench.network.gateway.length}${process.pid}`;
-    const [program = "", ...argv] = subject.starter({ temporaryDirectory, namespacePrefix });
+    const { temporaryDirectory, id } = bench;
+    const namespacePrefix = "nextest";
+    const [program = "", ...argv] = subject.starter({ temporaryDirectory, namespacePrefix, id });
     const starter = spawn(program, argv, { stdio: ["ignore", "pipe", "inherit"] });
     await once(starter.stdout, "data");
-    assert.ok(findMarkedProcesses(bench.marker).length >= 2);
+    assert.ok(findMarkedProcesses(bench.id).length >= 2);
     const exit = once(starter, "exit");
     starter.kill("SIGKILL");
     await exit;
-    await until(() => findMarkedProcesses(bench.marker).length === 0, {
+    await until(() => findMarkedProcesses(bench.id).length === 0, {
       timeoutMs: 1000,
       message: "processes are left",
     });
-    spawnSync("ip", ["netns", "del", `${namespacePrefix}starter`]);
+    spawnSync("ip", ["netns", "del", `${namespacePrefix}${id}`]);
     assert.equal((await readdir(temporaryDirectory)).length, 1);
     await using driver = subject.makeDriver({ ...bench, guest: "stays" });
-    await using sandbox = await driver.start(spec(subject, "stays"));
+    await using sandbox = await driver.start(spec(bench, subject, "stays"));
     assert.equal((await readdir(temporaryDirectory)).length, 1, "that of the new driver");
     await sandbox.stop();
     await bench.assertNothingLeft();
@@ -233,9 +237,13 @@ async function untilUp(subject: MachineDriverUnderTest, lines: readonly string[]
   });
 }
 
-function spec(subject: MachineDriverUnderTest, guest: GuestBehaviour): SandboxSpec {
+function spec(
+  { id }: Pick<TestBench, "id">,
+  subject: MachineDriverUnderTest,
+  guest: GuestBehaviour,
+): SandboxSpec {
   return {
-    id: "test1",
+    id,
     metadata: subject.metadata(guest),
     resources: { vcpuCount: 1, memoryMiB: 128 },
   };

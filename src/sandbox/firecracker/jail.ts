@@ -1,7 +1,7 @@
 import { chown, link, mkdir, stat, symlink } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { copyImage } from "../machine-files.ts";
-import { systemTool } from "../system-tools.ts";
+import { ownNamespacePrefix } from "../own-namespace.ts";
 import type { Residence, ResidenceParts } from "./residence.ts";
 
 /** How Firecracker's jailer is used. It needs root, and a temporary directory on a file system with device files. */
@@ -36,7 +36,7 @@ export async function prepareJail(jailer: JailerOptions, parts: ResidenceParts):
   await symlink(join(root, SOCKET), socketPath);
   return {
     command: [
-      ...(await ownNamespace()),
+      ...(await ownNamespacePrefix()),
       ...jailerCommand({ jailer, program, id: spec.id, directory, network }),
     ],
     socketPath,
@@ -73,19 +73,6 @@ function jailerCommand(parts: {
   };
   return [jailer.program, ...Object.entries(options).flat(), "--", "--api-sock", SOCKET];
 }
-
-/**
- * The jailer changes its user, which makes the kernel forget that it is to die with us. So the first process of a PID
- * namespace of its own, which does not change, dies with us and takes it along.
- */
-async function ownNamespace(): Promise<readonly string[]> {
-  const [unshare, sh] = await Promise.all([systemTool("unshare"), systemTool("sh")]);
-  return [unshare, "--pid", "--fork", "--kill-child=KILL", "--", sh, "-c", WAIT_SCRIPT, "jail"];
-}
-
-const WAIT_SCRIPT = `"$@" &
-wait $!
-exit $?`;
 
 /** A hard link takes no space, but shares owner and mode: only for what everybody may read anyway. */
 async function linkReadable(source: string, target: string): Promise<boolean> {
