@@ -70,6 +70,12 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     ],
   },
   command(
+    "rootfs",
+    ["fs"],
+    "Build the root file system of virtual machines",
+    async () => (await import("./commands/rootfs.ts")).rootfs,
+  ),
+  command(
     "lameduck",
     [],
     "Let a node take no more workloads",

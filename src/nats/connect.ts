@@ -14,7 +14,7 @@ import { connectError } from "./connect-error.ts";
 import { planConnection } from "./connection-settings.ts";
 import type { ConnectionPlan, ConnectionSettings } from "./connection-settings.ts";
 import type { Environment } from "./context.ts";
-import { throwIfAborted } from "./run-tool.ts";
+import { throwIfAborted } from "../lib/run-tool.ts";
 import type { ServerUrls } from "./server-urls.ts";
 import { checkWebSocketPlan, tlsOptionsOf } from "./tls-options.ts";
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText, NexError } from "../lib/errors.ts";
-import { runTool } from "./run-tool.ts";
+import { runTool } from "../lib/run-tool.ts";
 import type { ServerRelease, SourceContext } from "./server-source.ts";
 
 /** The release we ship with. Sums: the build instructions of the official container image `nats:2.12.15-alpine3.22`. */

@@ -15,7 +15,7 @@ import { silentLogger } from "../lib/logger.ts";
 import type { Logger } from "../lib/logger.ts";
 import { startProcess } from "../lib/managed-process.ts";
 import type { ManagedProcess, ProcessExit } from "../lib/managed-process.ts";
-import { throwIfAborted } from "./run-tool.ts";
+import { throwIfAborted } from "../lib/run-tool.ts";
 import { natsServerConfiguration } from "./server-configuration.ts";
 import { readServerLog } from "./server-log.ts";
 import type { ServerLog } from "./server-log.ts";

@@ -29,6 +29,7 @@ describe("nex", { concurrency: 2 }, () => {
       "ps",
       "logs",
       "events",
+      "rootfs",
       "lameduck",
       "upgrade",
       "node probe",

@@ -22,6 +22,7 @@ const root = join(import.meta.dirname, "..", "..");
 /** Examples that cannot run beside other tests, with the reason. */
 const NOT_RUN: readonly (readonly [example: RegExp, reason: string])[] = [
   [/^node up/, "listens on port 4222 or needs virtual machines; test/e2e starts nodes"],
+  [/^rootfs/, "writes images of 170 MB; test/integration/rootfs.test.ts builds some"],
 ];
 
 /** Commands that leave the node unable to run the others' examples; they come last. */

@@ -1,5 +1,5 @@
-import { errorText, NexError } from "../lib/errors.ts";
-import { startProcess } from "../lib/managed-process.ts";
+import { errorText, NexError } from "./errors.ts";
+import { startProcess } from "./managed-process.ts";
 
 /** A program that does one thing and ends. */
 export interface ToolRun {
