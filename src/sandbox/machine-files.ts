@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import { copyFile, open, rm, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 
 /** A copy that shares its blocks with the original until one is written to, or one that stores no zeros. */
 export type CopyKind = "reflink" | "sparse";
@@ -15,13 +16,8 @@ export async function copyImage(source: string, target: string, signal?: AbortSi
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") throw error;
   }
-  try {
-    await copySparse(source, target, signal);
-    return "sparse";
-  } catch (error) {
-    await rm(target, { force: true });
-    throw error;
-  }
+  await copySparse(source, target, signal);
+  return "sparse";
 }
 
 /** Large enough to be quick, small enough to find holes. */
@@ -32,18 +28,26 @@ const ZEROS = Buffer.alloc(CHUNK);
 async function copySparse(source: string, target: string, signal?: AbortSignal): Promise<void> {
   await using from = await open(source, "r");
   await using to = await open(target, "wx", 0o600);
+  try {
+    await to.truncate(await writeData(from, to, signal));
+  } catch (error) {
+    await rm(target, { force: true });
+    throw error;
+  }
+}
+
+/** Returns the size of the source. */
+async function writeData(from: FileHandle, to: FileHandle, signal?: AbortSignal): Promise<number> {
   const chunk = Buffer.allocUnsafe(CHUNK);
-  let position = 0;
-  for (;;) {
+  for (let position = 0; ;) {
     signal?.throwIfAborted();
     const { bytesRead } = await from.read(chunk, 0, CHUNK, position);
-    if (bytesRead === 0) break;
+    if (bytesRead === 0) return position;
     for (const [start, end] of dataRanges(chunk.subarray(0, bytesRead))) {
       await to.write(chunk, start, end - start, position + start);
     }
     position += bytesRead;
   }
-  await to.truncate(position);
 }
 
 /** The parts of a chunk that hold other than zeros, in whole blocks. */

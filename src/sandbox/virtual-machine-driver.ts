@@ -78,13 +78,9 @@ export class VirtualMachineDriver implements SandboxDriver {
     const stack = new AsyncDisposableStack();
     try {
       const process = await this.#startMonitor(spec, { signal, stack, onOutput: output.take });
-      const sandbox = new MachineSandbox({
-        id: spec.id,
-        process,
-        stack,
-        logger,
-        lastWords: output.lastWords,
-      });
+      const { readExit } = monitor;
+      const { lastWords } = output;
+      const sandbox = new MachineSandbox({ id: spec.id, process, stack, logger, readExit, lastWords });
       this.#sandboxes.add(sandbox);
       void sandbox.exit.then(() => this.#sandboxes.delete(sandbox));
       return sandbox;

@@ -10,7 +10,11 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createLogger } from "../../src/lib/logger.ts";
 import { NexError } from "../../src/lib/errors.ts";
-import { createFakeFirecrackerDriver, makeFirecrackerFiles } from "../support/firecracker-bench.ts";
+import {
+  createFakeFirecrackerDriver,
+  makeFakeJailer,
+  makeFirecrackerFiles,
+} from "../support/firecracker-bench.ts";
 import type { FirecrackerFiles } from "../support/firecracker-bench.ts";
 import { cannotMakeNetworks } from "../support/test-network.ts";
 import { until } from "../support/until.ts";
@@ -175,6 +179,42 @@ describe("Firecracker driver", { skip }, () => {
     assert.deepEqual(await sandbox.exit, { kind: "exited", code: 1 });
     await until(() => warnings.length > 0);
     assert.match(JSON.stringify(warnings), /A virtual machine ended by itself.*the guest panicked/);
+  });
+
+  test("with a jailer Firecracker gets what it needs in its jail, and nothing of the jail is left", async () => {
+    await using bench = await createTestBench();
+    const own = await makeFirecrackerFiles(join(bench.temporaryDirectory, "files"));
+    const fake = await makeFakeJailer(join(bench.temporaryDirectory, "files"));
+    const jailer = { program: fake.program, uid: 1234, gid: 5678 };
+    await using driver = createFakeFirecrackerDriver({
+      ...bench,
+      files: own,
+      more: { jailer, images: { kernel: { path: own.kernel, initrd: own.kernel }, rootfs: own.rootfs } },
+    });
+    await using sandbox = await driver.start({ ...SPEC, id: bench.id });
+    const [machines = ""] = (await readdir(bench.temporaryDirectory)).filter((name) => name !== "files");
+    const base = join(bench.temporaryDirectory, machines, bench.id);
+    const options = { id: bench.id, "exec-file": own.program, uid: "1234", gid: "5678" };
+    const places = { "chroot-base-dir": base, netns: `/var/run/netns/nextest${bench.id}` };
+    assert.deepEqual(await fake.argv(), [
+      ...Object.entries({ ...options, ...places }).flatMap(([name, value]) => [`--${name}`, value]),
+      "--",
+      "--api-sock",
+      "/run/firecracker.socket",
+    ]);
+    const bodies = new Map((await own.calls()).map(({ call, body }) => [call, body as object]));
+    const said = { ...bodies.get("PUT /logger"), ...bodies.get("PUT /boot-source") };
+    const paths = { log_path: "/firecracker.log", kernel_image_path: "/kernel", initrd_path: "/initrd" };
+    assert.deepEqual({ ...said, ...paths }, said);
+    const jail = join(base, "firecracker", bench.id, "root");
+    for (const name of ["rootfs.ext4", "firecracker.log"]) {
+      const { uid, gid } = await stat(join(jail, name));
+      assert.deepEqual([name, uid, gid], [name, 1234, 5678]);
+    }
+    assert.equal((await stat(own.kernel)).uid, process.getuid?.(), "the image stays ours");
+    assert.deepEqual(await sandbox.stop(), { kind: "stopped", forced: false });
+    await rm(join(bench.temporaryDirectory, "files"), { recursive: true });
+    await bench.assertNothingLeft();
   });
 
   test("probe names what is missing and what to do", async () => {

@@ -19,7 +19,7 @@ import {
 import { createServer } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { parseArgs } from "node:util";
-import { FirecrackerSchema } from "./firecracker-schema.ts";
+import type { FirecrackerSchema } from "./firecracker-schema.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -33,14 +33,13 @@ const { values: flags } = parseArgs({
     marker: { type: "string" },
   },
 });
-const schema = new FirecrackerSchema();
 const configured = new Set<string>();
 let bootArguments = "";
 let logFile: string | undefined;
 let started = false;
 
 const server = createServer((incoming, outgoing) => {
-  void readBody(incoming).then((body) => {
+  void readBody(incoming).then(async (body) => {
     const call = `${incoming.method} ${incoming.url}`;
     if (flags.record !== undefined) {
       appendFileSync(flags.record, `${JSON.stringify({ call, body, uid: process.getuid?.() })}\n`);
@@ -49,15 +48,19 @@ const server = createServer((incoming, outgoing) => {
       process.stderr.write("panicked at 'the test says so'\n");
       process.exit(148);
     }
-    const fault = flags.refuse === call ? "The test refuses this" : take(call, body);
+    const fault = flags.refuse === call ? "The test refuses this" : take(await schema, call, body);
     outgoing.statusCode = fault === undefined ? 204 : 400;
     outgoing.end(fault === undefined ? undefined : JSON.stringify({ fault_message: fault }));
     log(fault === undefined ? `The request was executed: ${call}` : `Received error: ${fault}`);
     if (fault === undefined && call === "PUT /mmds") runGuest(body);
   });
 });
-if (!flags["no-socket"]) server.listen(`${flags.root}${flags["api-sock"]}`);
+// In a real jail the path is short.
+if (flags.root !== "") process.chdir(flags.root);
+if (!flags["no-socket"]) server.listen(flags.root === "" ? flags["api-sock"] : `.${flags["api-sock"]}`);
 setInterval(() => {}, 60_000);
+// Once it listens: like the original it is there at once, also on a busy host.
+const schema = import("./firecracker-schema.ts").then((module) => new module.FirecrackerSchema());
 
 async function readBody(incoming: IncomingMessage): Promise<unknown> {
   let text = "";
@@ -66,7 +69,7 @@ async function readBody(incoming: IncomingMessage): Promise<unknown> {
 }
 
 /** Does what a call says; returns why not. */
-function take(call: string, body: unknown): string | undefined {
+function take(schema: FirecrackerSchema, call: string, body: unknown): string | undefined {
   const [method = "", path = ""] = call.split(" ", 2);
   const complaint = schema.complaint(method, path, body) ?? orderComplaint(path);
   if (complaint !== undefined) return complaint;

@@ -53,6 +53,33 @@ export async function makeFirecrackerFiles(
   };
 }
 
+/**
+ * Makes a program that is started like Firecracker's jailer, writes down its arguments, and starts the fake with its root
+ * where the jail is, in the network namespace but as us.
+ */
+export async function makeFakeJailer(
+  directory: string,
+): Promise<{ readonly program: string; readonly argv: () => Promise<readonly string[]> }> {
+  const [program, record] = [join(directory, "jailer"), join(directory, "jailer-arguments")];
+  await writeFile(
+    program,
+    `#!/bin/sh
+printf '%s\\n' "$@" > '${record}'
+while [ "$1" != -- ]; do
+  case "$1" in
+    --id) id=$2;; --exec-file) exe=$2;; --chroot-base-dir) base=$2;; --netns) netns=$2;; --uid|--gid) ;;
+    *) echo "unknown $1" >&2; exit 1;;
+  esac
+  shift 2
+done
+shift
+exec ip netns exec "\${netns##*/}" "$exe" --id "$id" --root "$base/\${exe##*/}/$id/root" "$@"
+`,
+  );
+  await chmod(program, 0o755);
+  return { program, argv: async () => (await readFile(record, "utf8")).split("\n").slice(0, -1) };
+}
+
 /** A Firecracker driver on the fake. */
 export function createFakeFirecrackerDriver(parts: {
   readonly files: Pick<FirecrackerFiles, "program" | "kernel" | "rootfs">;

@@ -43,6 +43,8 @@ export function createFirecrackerDriver(options: FirecrackerOptions): SandboxDri
 }
 
 const KVM = "/dev/kvm";
+/** Of unix(7). */
+const MAX_SOCKET_PATH = 107;
 
 type MonitorOptions = Pick<FirecrackerOptions, "program" | "jailer" | "images" | "rateLimiters">;
 
@@ -104,6 +106,9 @@ async function startFirecracker(options: MonitorOptions, machine: MachineParts):
   const { spec, network, signal, onOutput, stack } = machine;
   const parts = { program, images, machine };
   const residence = await (jailer === undefined ? prepareDirectory(parts) : prepareJail(jailer, parts));
+  if (Buffer.byteLength(residence.socketPath) > MAX_SOCKET_PATH) {
+    throw new Error(`"${residence.socketPath}" is too long for a socket; use a shorter temporary directory`);
+  }
   stack.use(await openMonitorLog(residence.logPath, (line) => onOutput({ stream: "stderr", line })));
   await residence.own(residence.logPath);
   signal.throwIfAborted();

@@ -43,26 +43,27 @@ export function qemuArguments(machine: QemuMachine): readonly string[] {
     `file=${escapeComma(images.rootfs)}`,
     ...driveThrottling(rateLimiters),
   ];
-  return [
-    ...["-name", machine.name],
-    ...["-M", MACHINES[machine.machine]],
-    ...["-accel", accelerator],
+  const options: readonly (readonly string[])[] = [
+    ["-name", machine.name],
+    ["-M", MACHINES[machine.machine]],
+    ["-accel", accelerator],
     // Whatever the accelerator can do: other models are slower under software emulation.
-    ...["-cpu", accelerator === "kvm" ? "host" : "max"],
-    ...["-smp", String(resources.vcpuCount)],
-    ...["-m", String(resources.memoryMiB)],
-    ...["-nodefaults", "-no-user-config", "-no-reboot"],
-    ...["-display", "none"],
-    ...["-serial", "stdio"],
-    ...["-chardev", `socket,id=control,fd=${CONTROL_FD}`],
-    ...["-mon", "chardev=control,mode=control"],
-    ...["-kernel", images.kernel.path],
-    ...(images.kernel.initrd === undefined ? [] : ["-initrd", images.kernel.initrd]),
-    ...["-append", bootArguments(machine)],
-    ...["-drive", drive.join(",")],
-    ...["-device", `${device("blk")},drive=root`],
-    ...(network === undefined ? [] : networkArguments(network, device("net"))),
+    ["-cpu", accelerator === "kvm" ? "host" : "max"],
+    ["-smp", String(resources.vcpuCount)],
+    ["-m", String(resources.memoryMiB)],
+    ["-nodefaults", "-no-user-config", "-no-reboot"],
+    ["-display", "none"],
+    ["-serial", "stdio"],
+    ["-chardev", `socket,id=control,fd=${CONTROL_FD}`],
+    ["-mon", "chardev=control,mode=control"],
+    ["-kernel", images.kernel.path],
+    images.kernel.initrd === undefined ? [] : ["-initrd", images.kernel.initrd],
+    ["-append", bootArguments(machine)],
+    ["-drive", drive.join(",")],
+    ["-device", `${device("blk")},drive=root`],
+    network === undefined ? [] : networkArguments(network, device("net")),
   ];
+  return options.flat();
 }
 
 const MACHINES: Readonly<Record<MachineType, string>> = {
@@ -79,8 +80,10 @@ function bootArguments({ network, bootArguments: more = [] }: QemuMachine): stri
 function networkArguments({ tapName, macAddress }: NetworkAttachment, device: string): readonly string[] {
   const rom = device.endsWith("pci") ? ",romfile=" : "";
   return [
-    ...["-netdev", `tap,id=net,ifname=${tapName},script=no,downscript=no,vhost=off`],
-    ...["-device", `${device},netdev=net,mac=${macAddress}${rom}`],
+    "-netdev",
+    `tap,id=net,ifname=${tapName},script=no,downscript=no,vhost=off`,
+    "-device",
+    `${device},netdev=net,mac=${macAddress}${rom}`,
   ];
 }
 

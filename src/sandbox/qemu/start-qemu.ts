@@ -49,7 +49,8 @@ export async function startQemu(parts: QemuStartParts): Promise<ManagedProcess> 
     ...(namespace === undefined ? [] : [await systemTool("ip"), "netns", "exec", namespace]),
     program,
     ...qemuArguments(machine),
-    ...["-sandbox", isRoot ? SYSTEM_CALLS : `${SYSTEM_CALLS},elevateprivileges=deny`],
+    "-sandbox",
+    isRoot ? SYSTEM_CALLS : `${SYSTEM_CALLS},elevateprivileges=deny`,
     ...(isRoot ? ["-runas", `${user.uid}:${user.gid}`] : []),
   ];
   signal.throwIfAborted();
