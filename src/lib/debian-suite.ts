@@ -1,7 +1,8 @@
-import { access, mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NexError } from "./errors.ts";
 import { runTool } from "./run-tool.ts";
+import { pathExists } from "./path-exists.ts";
 
 /** Debian packages of one suite, unpacked without installing anything: no root, no change to the system. */
 export interface DebianSuite {
@@ -38,7 +39,7 @@ export async function openDebianSuite(options: DebianSuiteOptions): Promise<Debi
   for (const folder of ["lists/partial", "cache/archives/partial"]) {
     await mkdir(join(root, folder), { recursive: true });
   }
-  const trust = (await exists(KEYRING)) ? ` [signed-by=${KEYRING}]` : "";
+  const trust = (await pathExists(KEYRING)) ? ` [signed-by=${KEYRING}]` : "";
   await writeFile(join(root, "status"), "");
   await writeFile(join(root, "sources.list"), `deb${trust} ${mirror} ${suite} main\n`);
   await writeFile(join(root, "apt.conf"), aptConfiguration(root, acquire));
@@ -108,11 +109,4 @@ function aptConfiguration(root: string, acquire: string): string {
     'APT::Sandbox::User "";',
     "",
   ].join("\n");
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

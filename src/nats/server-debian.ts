@@ -1,9 +1,9 @@
-import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { openDebianSuite } from "../lib/debian-suite.ts";
 import { errorText, NexError } from "../lib/errors.ts";
 import type { SourceContext } from "./server-source.ts";
 import { natsServerVersion } from "./server-version.ts";
+import { pathExists } from "../lib/path-exists.ts";
 
 /** Newest first: what a suite ships runs on older systems too (and is tried before it is used). */
 const SUITES = ["sid", "trixie", "bookworm"];
@@ -33,16 +33,9 @@ async function fromSuite(context: SourceContext, suite: string): Promise<string>
   const files = await packages.unpack("nats-server");
   for (const folder of ["usr/sbin", "usr/bin"]) {
     const path = join(files, folder, "nats-server");
-    if (!(await exists(path))) continue;
+    if (!(await pathExists(path))) continue;
     await natsServerVersion(path, signal);
     return path;
   }
   throw new NexError({ code: "TOOL_FAILED", message: "the package holds no nats-server" });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,10 +1,11 @@
 /** What every image needs besides the agent (protocol section 13), on the built-in base or on another. */
-import { access, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { rootCertificates } from "node:tls";
 import type { ImageTree } from "./image-tree.ts";
 import { HOME, INIT_APPLETS, INIT_SCRIPT } from "./init-script.ts";
 import { putFile } from "./agent-files.ts";
 import type { PutText } from "./text-files.ts";
+import { pathExists } from "../lib/path-exists.ts";
 
 /** Where Debian and its kin, and Fedora and its kin, keep the certificates that a host trusts. */
 const HOST_CERTIFICATES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
@@ -73,16 +74,9 @@ async function putAccount(options: {
 
 async function putCertificates(tree: ImageTree, putText: PutText): Promise<void> {
   for (const path of HOST_CERTIFICATES) {
-    if (!(await isReadable(path))) continue;
+    if (!(await pathExists(path))) continue;
     await putFile(tree, CERTIFICATES, path);
     return;
   }
   await putText(CERTIFICATES, `${rootCertificates.join("\n")}\n`);
-}
-
-async function isReadable(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

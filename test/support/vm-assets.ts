@@ -35,11 +35,11 @@ export async function vmAssets(): Promise<VmAssets> {
   if (process.arch !== "x64") return missing(`there is no test kernel for ${process.arch}`);
   await mkdir(CACHE, { recursive: true });
   try {
-    const kernel = await once("kernel", async (directory) => {
+    const kernel = await once(`kernel-${await digestOf("sandbox/kernel")}`, async (directory) => {
       await fetchDebianKernel({ cacheDirectory: directory, busybox, environment: { PATH: path } });
     });
     const [name = ""] = (await readdir(kernel)).filter((entry) => entry.startsWith("linux-image-"));
-    const rootfs = await once(`rootfs-${await inputsOfRootfs()}`, async (directory) => {
+    const rootfs = await once(`rootfs-${await digestOf("rootfs", [AGENT])}`, async (directory) => {
       await buildRootfs({ output: join(directory, "rootfs.ext4"), agent: AGENT, path });
     });
     return {
@@ -89,12 +89,12 @@ async function tryLock(path: string): Promise<AsyncDisposable | undefined> {
   }
 }
 
-/** A changed agent or builder makes a new image. */
-async function inputsOfRootfs(): Promise<string> {
-  const builder = join(root, "src", "rootfs");
-  const files = (await readdir(builder)).filter((name) => !name.endsWith(".test.ts")).sort();
+/** Names what is built from these, so that a change makes it again. */
+async function digestOf(folder: string, more: readonly string[] = []): Promise<string> {
+  const path = join(root, "src", folder);
+  const sources = (await readdir(path)).filter((name) => !name.endsWith(".test.ts")).sort();
   const hash = createHash("sha256").update(process.version);
-  for (const file of [AGENT, ...files.map((name) => join(builder, name))]) hash.update(await readFile(file));
+  for (const file of [...sources.map((name) => join(path, name)), ...more]) hash.update(await readFile(file));
   return hash.digest("hex").slice(0, 16);
 }
 

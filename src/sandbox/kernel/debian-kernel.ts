@@ -1,4 +1,4 @@
-import { access, copyFile, mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openDebianSuite } from "../../lib/debian-suite.ts";
 import { makeTemporaryDirectory } from "../../lib/temporary-directory.ts";
@@ -6,6 +6,7 @@ import type { GuestKernel } from "../virtual-machine.ts";
 import { initramfs } from "./initramfs.ts";
 import { kernelInvalid } from "./kernel-invalid.ts";
 import { modulesInOrder } from "./kernel-modules.ts";
+import { pathExists } from "../../lib/path-exists.ts";
 
 /** Without these a machine has no disk or no network. */
 const REQUIRED_MODULES = ["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net"];
@@ -46,7 +47,7 @@ export async function fetchDebianKernel(options: DebianKernelOptions): Promise<G
   const name = (await packages.dependencies(metaPackage)).find((entry) => entry.startsWith("linux-image-"));
   if (name === undefined) throw kernelInvalid(metaPackage, "it names no kernel");
   const kept = join(cacheDirectory, name);
-  if (await exists(join(kept, "initrd"))) return kernelIn(kept);
+  if (await pathExists(join(kept, "initrd"))) return kernelIn(kept);
   onStep(`Downloading ${name}`);
   const packageRoot = await packages.unpack(name);
   onStep(`Preparing ${name}`);
@@ -54,7 +55,7 @@ export async function fetchDebianKernel(options: DebianKernelOptions): Promise<G
   await prepareDebianKernel({ packageRoot, outputDirectory: made, busybox, environment });
   // Another process may have put the same there meanwhile.
   await rename(made, kept).catch(async (error: unknown) => {
-    if (!(await exists(join(kept, "initrd")))) throw error;
+    if (!(await pathExists(join(kept, "initrd")))) throw error;
   });
   return kernelIn(kept);
 }
@@ -96,14 +97,7 @@ function kernelIn(directory: string): GuestKernel & { readonly initrd: string } 
 async function modulesFolder(packageRoot: string, version: string): Promise<string> {
   for (const parent of ["lib/modules", "usr/lib/modules"]) {
     const folder = join(packageRoot, parent, version);
-    if (await exists(folder)) return folder;
+    if (await pathExists(folder)) return folder;
   }
   throw kernelInvalid(packageRoot, `it holds no modules for ${version}`);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
