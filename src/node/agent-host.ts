@@ -71,9 +71,9 @@ export async function describeIsolation(driver: SandboxDriver, logger: Logger): 
     await driver[Symbol.asyncDispose]();
     throw new NexError({ code: "SANDBOX_UNAVAILABLE", message: `Cannot start the node: ${probe.reason}` });
   }
+  const fields = { isolation: probe.detail, missing: probe.missing ?? [] };
   if (driver.isolation === "process") {
-    const fields = { isolation: probe.detail, missing: probe.missing ?? [] };
     logger.warn("Sandboxing is off: workloads run as child processes of this node", fields);
-  } else logger.info("Workloads run in virtual machines", { isolation: probe.detail });
+  } else logger.info("Workloads run in virtual machines", fields);
   return probe.detail;
 }

@@ -38,6 +38,7 @@ export function createAgentStarter({ host, configuration, logger }: AgentStarter
       logger,
       signal,
       timeoutMs: Math.max(configuration.agent_handshake_timeout_ms, driver.bootTimeMs ?? 0),
+      lastWords: () => lastWords,
     });
     stack.move();
     void sandbox.exit.then(async () => prepared[Symbol.asyncDispose]());
@@ -66,8 +67,9 @@ async function handshake(parts: {
   readonly logger: Logger;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
+  readonly lastWords: () => string | undefined;
 }): Promise<void> {
-  const { id, sandbox, link, logger, signal, timeoutMs } = parts;
+  const { id, sandbox, link, logger, signal, timeoutMs, lastWords } = parts;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   using _handler = link.handle(agentSubjects.handshake(id), ({ body }) => {
     const { id: agentId, message } = parseHandshake(body);
@@ -82,7 +84,7 @@ async function handshake(parts: {
   const timer = setTimeout(() => fail(`no handshake within ${timeoutMs} ms`), timeoutMs);
   const aborted = (): void => fail("the node is shutting down");
   signal.addEventListener("abort", aborted, { once: true });
-  void sandbox.exit.then((exit) => fail(`it ended before its handshake (${exit.kind})`));
+  void sandbox.exit.then((exit) => fail(`it ended before its handshake (${lastWords() ?? exit.kind})`));
   try {
     await promise;
   } finally {

@@ -170,7 +170,9 @@ export async function startNode(given: NodeOptions): Promise<NodeHandle> {
     logger,
     signal: closing.signal,
     deploy: async (workload, poolWaitMs) =>
-      workloads.deploy(workload, async () => openSource(workload.artifact), { poolWaitMs }),
+      workloads.deploy(workload, async () => openSource(workload.artifact), {
+        poolWaitMs: poolWaitMs + (host.driver.bootTimeMs ?? 0),
+      }),
   });
   return createNodeHandle({
     node,
@@ -270,6 +272,7 @@ function createManager(parts: {
     reporter: createWorkloadReporter({ outbox, nodeId: node.identity.key.publicKey, events }),
     onEnded: (ended) => essential.ended(ended),
     instanceIdleMs: options.instanceIdleMs,
+    bootTimeMs: host.driver.bootTimeMs,
   });
 }
 

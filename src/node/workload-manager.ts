@@ -26,8 +26,8 @@ import type { WorkloadReporter } from "./workload-reporter.ts";
 import { openWorkloadTriggers } from "./workload-triggers.ts";
 import type { Workload } from "./workload.ts";
 
-/** How long a deploy waits for a warm agent unless told otherwise. */
-const POOL_WAIT_MS = 5000;
+/** How long a deploy waits for a warm agent unless told otherwise: until another one can have started, but not for ever. */
+const POOL_WAIT_MS = { least: 5000, most: 25_000 };
 
 export interface WorkloadManagerOptions {
   readonly node: NodeState;
@@ -37,6 +37,8 @@ export interface WorkloadManagerOptions {
   readonly reporter: WorkloadReporter;
   /** Called once for every workload that ran, after it was reported. */
   readonly onEnded: (ended: EndedWorkload) => void;
+  /** How long an agent may take to start. Default 0. */
+  readonly bootTimeMs?: number | undefined;
   /** How long a further instance of a function may have nothing to do. Default 30000. */
   readonly instanceIdleMs?: number | undefined;
   readonly logger: Logger;
@@ -44,7 +46,7 @@ export interface WorkloadManagerOptions {
 
 /** How a deploy is made. */
 export interface DeployOptions {
-  /** How long to wait for a warm agent. Default 5000. */
+  /** How long to wait for a warm agent. Default 5000, up to 25000 where they start slowly. */
   readonly poolWaitMs?: number;
 }
 
@@ -71,6 +73,11 @@ export class WorkloadManager {
     });
   }
 
+  get #poolWaitMs(): number {
+    const { bootTimeMs = 0 } = this.#options;
+    return Math.min(POOL_WAIT_MS.most, Math.max(POOL_WAIT_MS.least, bootTimeMs));
+  }
+
   /** Fills the warm pool; resolves once one agent is ready. */
   async open(): Promise<void> {
     await this.#pool.open();
@@ -85,7 +92,7 @@ export class WorkloadManager {
   async deploy(
     workload: Workload,
     open: () => Promise<OpenedArtifact>,
-    { poolWaitMs = POOL_WAIT_MS }: DeployOptions = {},
+    { poolWaitMs = this.#poolWaitMs }: DeployOptions = {},
   ): Promise<string> {
     const reservation = await this.#reserve(workload, poolWaitMs);
     const [deployed, artifact] = await this.#fetch(reservation, workload, open);

@@ -230,7 +230,7 @@ describe("Firecracker driver", { skip }, () => {
     );
     assert.match(await reasonWith({ kernel: files.rootfs }), /no ELF file/);
     assert.match(await reasonWith({ rootfs: "/nonexistent/rootfs" }), /no file "\/nonexistent\/rootfs"/);
-    assert.match(await reasonWith({}), /^virtual machines of Firecracker|^Cannot open "\/dev\/kvm"/);
+    assert.match(await reasonWith({}), /^virtual machine \(Firecracker\)|^Cannot open "\/dev\/kvm"/);
   });
 });
 

@@ -95,7 +95,9 @@ export const devrun = defineCommand({
         stopExisting: flags.stop,
         bucketMaxBytes: flags.bucketmaxbytes,
         jetStreamDomain: domain,
-        ...(sources["timeout"] === "default" ? {} : { auctionMs: timeoutMs(global) }),
+        ...(sources["timeout"] === "default"
+          ? {}
+          : { auctionMs: timeoutMs(global), deployMs: timeoutMs(global) }),
         timeoutMs: timeoutMs(global),
         onStep,
         signal,

@@ -4,7 +4,7 @@ import { usageError } from "../arguments/usage-error.ts";
 import { defineCommand, jsonFlag } from "../command.ts";
 import { jetStreamDomain, timeoutMs, withControlClient } from "../connection.ts";
 import { parseConnectionCredentials } from "../connection-credentials.ts";
-import { checkTriggers, DEPLOY_REJECTED, deployRefused, fetchMs } from "../devrun/deploy-file.ts";
+import { checkTriggers, DEPLOY_MS, DEPLOY_REJECTED, deployRefused, fetchMs } from "../devrun/deploy-file.ts";
 import { parseArgv, parseEnvironmentArguments } from "../devrun/environment-arguments.ts";
 import { checkFunctionOptions, functionFlags, functionOptions } from "../devrun/function-options.ts";
 import { acceptedLines } from "../devrun/step-text.ts";
@@ -64,7 +64,7 @@ export const run = defineCommand({
   "type": "native", "hash": "…" or null when the store does not tell,
   "isolation": "child process (…)" or null}`,
   run: async (context) => {
-    const { flags, global, output } = context;
+    const { flags, global, output, sources } = context;
     const environment = parseEnvironmentArguments(context.arguments.env);
     checkTriggers(flags.type, flags.trigger_subject);
     const options = functionOptions(flags);
@@ -120,7 +120,7 @@ export const run = defineCommand({
         ...order,
         nodeId,
         hash: stored?.hash ?? UNKNOWN_HASH,
-        timeoutMs: limitMs + fetchMs(stored?.bytes ?? 0),
+        timeoutMs: (sources["timeout"] === "default" ? DEPLOY_MS : limitMs) + fetchMs(stored?.bytes ?? 0),
       });
       if (!flags.json)
         acceptedLines({ name, workloadId: workload_id, nodeId, isolation }).forEach(output.line);

@@ -62,6 +62,8 @@ export interface DeployFileOrder {
   readonly auctionMs?: number;
   /** Time limit of each request to the node; more for stops and for deploys of large files. Default 2000. */
   readonly timeoutMs?: number;
+  /** Time limit of the deploy itself, beside what the size of the file allows. Default {@link DEPLOY_MS}. */
+  readonly deployMs?: number;
   readonly onStep?: (step: DeployStep) => void;
   readonly signal?: AbortSignal;
 }
@@ -104,6 +106,8 @@ const TRIGGER_SUBJECT_MISSING =
 
 const AUCTION_MS = 750;
 const REQUEST_MS = 2000;
+/** A node may have to boot a machine first, without KVM; it answers as soon as it knows. */
+export const DEPLOY_MS = 30_000;
 /** The slowest rate of fetching a file that is worth waiting for. */
 const FETCH_BYTES_PER_MS = 10_000;
 
@@ -235,7 +239,7 @@ async function deploy(parts: {
       workloadType: file.type,
       location: locationOf({ bucket: DEVELOPER_BUCKET, key: file.name }),
       hash,
-      timeoutMs: (order.timeoutMs ?? REQUEST_MS) + fetchMs(file.bytes),
+      timeoutMs: (order.deployMs ?? DEPLOY_MS) + fetchMs(file.bytes),
       issuer: keys.issuer.key,
       publisher: keys.publisher.key,
       environment: order.environment ?? {},

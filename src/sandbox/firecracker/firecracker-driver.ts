@@ -60,8 +60,7 @@ function firecrackerMonitor(options: MonitorOptions): MachineMonitor {
 async function probeFirecracker({ program, jailer, images }: MonitorOptions): Promise<SandboxProbe> {
   const reason = await whatIsMissing({ program, jailer, images });
   if (reason !== undefined) return { kind: "unavailable", reason };
-  const detail = `virtual machines of Firecracker "${program}"${jailer === undefined ? "" : " in jails"}`;
-  return { kind: "ready", detail };
+  return { kind: "ready", detail: `virtual machine (Firecracker${jailer === undefined ? "" : ", jailer"})` };
 }
 
 async function whatIsMissing({

@@ -72,8 +72,8 @@ function createMonitor(options: MonitorOptions): MachineMonitor {
       const reason = await whatIsMissing(program, images);
       if (reason !== undefined) return { kind: "unavailable", reason };
       const { accelerator, reason: why } = await judge();
-      const how = accelerator === "kvm" ? "KVM" : "software emulation";
-      return { kind: "ready", detail: `virtual machines of QEMU (${machineType}) with ${how}: ${why}` };
+      if (accelerator === "kvm") return { kind: "ready", detail: "virtual machine (QEMU, KVM)" };
+      return { kind: "ready", detail: "virtual machine (QEMU, software emulation)", missing: [why] };
     },
     start: async ({ spec, network, ...parts }) => {
       const { accelerator } = await judge();
