@@ -1,59 +1,27 @@
 // Functions that mean harm. Each runs in a process of its own, because some of them end it: that is the promise.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { FunctionLimits } from "../../src/functions/function.ts";
-import type { FunctionType } from "../../src/functions/load-function.ts";
+import { runFunctionProcess } from "../support/function-process.ts";
+import type { Ended } from "../support/function-process.ts";
 import { buildModule, op, word } from "../support/wasm-builder.ts";
 import type { ModuleOptions } from "../support/wasm-builder.ts";
-import type { FunctionEvent, FunctionJob } from "./fixtures/function-process.ts";
+import type { FunctionEvent } from "./fixtures/function-process.ts";
 
-const PROGRAM = fileURLToPath(new URL("./fixtures/function-process.ts", import.meta.url));
 const LIMITS: FunctionLimits = { timeoutMs: 300, memoryMiB: 32 };
 /** For bombs: the memory limit must be what ends them. */
 const PATIENT: FunctionLimits = { timeoutMs: 30_000, memoryMiB: 32 };
 const TIMEOUT: FunctionEvent = ["failed", "timeout", "v8 execution timed out after 300ms"];
 const FINE: FunctionEvent = ["succeeded", '"fine"'];
 
-interface Ended {
-  readonly events: readonly FunctionEvent[];
-  readonly killed: boolean;
-  /** What the process said on stderr, such as why it ended itself. */
-  readonly said: string;
-}
-
-async function runProcess(type: FunctionType, source: Uint8Array, limits: FunctionLimits): Promise<Ended> {
-  const job: FunctionJob = {
-    type,
-    limits,
-    source: Buffer.from(source).toString("base64"),
-    subjects: ["harm", "fine", "harm", "fine"],
-  };
-  const child = spawn(process.execPath, [PROGRAM, JSON.stringify(job)], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const closed = new Promise<NodeJS.Signals | null>((resolve) =>
-    child.once("close", (_code, signal) => resolve(signal)),
-  );
-  const [output, said] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  const lines = output.split("\n").filter((line) => line !== "");
-  return {
-    events: lines.map((line) => JSON.parse(line) as FunctionEvent),
-    killed: (await closed) === "SIGKILL",
-    said,
-  };
-}
-
 /** Runs `body` on the subject `harm`, answers "fine" to others. */
 async function runJavaScript(body: string, limits: FunctionLimits = LIMITS): Promise<Ended> {
   const source = `(subject) => { if (subject === 'fine') return 'fine'; ${body} }`;
-  return runProcess("v8", Buffer.from(source), limits);
+  return runFunctionProcess({ type: "v8", source: Buffer.from(source), limits });
 }
 
 async function runModule(module: ModuleOptions, limits: FunctionLimits = LIMITS): Promise<Ended> {
-  return runProcess("wasm", buildModule(module), limits);
+  return runFunctionProcess({ type: "wasm", source: buildModule(module), limits });
 }
 
 test(
@@ -94,7 +62,11 @@ test(
 );
 
 test("A JavaScript function that loops while it is set up is ended each time", async () => {
-  const { events, killed } = await runProcess("v8", Buffer.from("for (;;);"), LIMITS);
+  const { events, killed } = await runFunctionProcess({
+    type: "v8",
+    source: Buffer.from("for (;;);"),
+    limits: LIMITS,
+  });
   assert.deepEqual(events, [TIMEOUT, TIMEOUT, TIMEOUT, TIMEOUT]);
   assert.equal(killed, false);
 });

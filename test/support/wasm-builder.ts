@@ -55,6 +55,13 @@ export const op = {
   isZero: [0x45],
   loop: (...body: readonly (readonly number[])[]): number[] => [0x03, 0x40, ...body.flat(), 0x0b],
   block: (...body: readonly (readonly number[])[]): number[] => [0x02, 0x40, ...body.flat(), 0x0b],
+  tryAndCatchAll: (...body: readonly (readonly number[])[]): number[] => [
+    0x06,
+    0x40,
+    ...body.flat(),
+    0x19,
+    0x0b,
+  ],
   branch: (depth: number): number[] => [0x0c, ...unsigned(depth)],
   branchIf: (depth: number): number[] => [0x0d, ...unsigned(depth)],
 };

@@ -1,4 +1,5 @@
 import type { HostReference } from "../guest.ts";
+import type { Nex } from "./guest-nex.ts";
 import type { Wasi, WasiHost } from "./guest-wasi.ts";
 import type { WasmInstance, WebAssemblyApi } from "./webassembly.ts";
 
@@ -10,7 +11,15 @@ export interface ModuleHost {
   readonly writeError: HostReference;
   /** Answers with random bytes. */
   readonly random: HostReference;
+  /** Calls a host service and waits for the answer. */
+  readonly call: HostReference;
   readonly prepareAhead: boolean;
+}
+
+/** What the module's imports come from. */
+export interface ModuleParts {
+  readonly createWasi: (host: WasiHost) => Wasi;
+  readonly createNex: (call: (call: readonly unknown[]) => unknown) => Nex;
 }
 
 /** Bytes of stdout, or a failure as `[failure, message]`. */
@@ -20,6 +29,8 @@ type ModuleReply = Uint8Array | readonly [failure: string, message: string];
 export interface GuestModule {
   /** Why the module can't be used. */
   problem(): string | undefined;
+  /** Whether it may call host services, and so wait for the host. */
+  callsHost(): boolean;
   invoke(subject: string, payload: Uint8Array): ModuleReply;
   /** Instantiates for the next invocation. */
   prepare(): void;
@@ -30,8 +41,10 @@ export interface GuestModule {
  * Compiles a module once and runs it as a new instance each time. Runs inside the isolate, from its own source text:
  * refers to nothing outside its body.
  */
-export function guestModule(createWasi: (host: WasiHost) => Wasi, host: ModuleHost): GuestModule {
+export function guestModule({ createWasi, createNex }: ModuleParts, host: ModuleHost): GuestModule {
   const PREVIEW1 = "wasi_snapshot_preview1";
+  const NEX = "nex";
+  const NO_MEMORY = { buffer: new ArrayBuffer(0) };
   const MAX_ERROR = 1024 * 1024;
   const BATCH_ERROR = 16_384;
   const BATCH_MS = 10;
@@ -101,9 +114,10 @@ export function guestModule(createWasi: (host: WasiHost) => Wasi, host: ModuleHo
   };
 
   const wasi = createWasi({ environment: host.environment, fillRandom, sleep, writeError });
+  const nex = createNex((call) => host.call.applySyncPromise(undefined, call, options));
   const { Module, Instance } = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly;
   const module = new Module(host.bytes);
-  const imports = { [PREVIEW1]: wasi.calls };
+  const imports: Readonly<Record<string, object>> = { [PREVIEW1]: wasi.calls, [NEX]: nex.calls };
   const program = encode("nexfunction");
   let next: WasmInstance | undefined;
 
@@ -117,30 +131,40 @@ export function guestModule(createWasi: (host: WasiHost) => Wasi, host: ModuleHo
   return {
     problem() {
       for (const { module: from, name, kind } of Module.imports(module)) {
-        if (from === PREVIEW1 && kind === "function" && Object.hasOwn(wasi.calls, name)) continue;
-        return `unsupported import of ${kind} "${from}"."${name}", functions get only WASI preview 1`;
+        const offered = Object.hasOwn(imports, from) ? imports[from] : undefined;
+        if (offered !== undefined && kind === "function" && Object.hasOwn(offered, name)) continue;
+        const available =
+          from === NEX
+            ? `it offers ${Object.keys(nex.calls).join(", ")}`
+            : `functions get only WASI preview 1 and "${NEX}"`;
+        return `unsupported import of ${kind} "${from}"."${name}", ${available}`;
       }
       const exported = new Map(Module.exports(module).map(({ name, kind }) => [name, kind]));
       if (exported.get("_start") !== "function")
         return 'no exported function "_start", it is not a WASI command';
       return exported.get("memory") === "memory" ? undefined : 'no exported memory "memory"';
     },
+    callsHost: () => Module.imports(module).some((entry) => entry.module === NEX),
     invoke(subject, payload) {
       const process = { args: [program, encode(subject)], stdin: payload, stdinAt: 0, exitCode: undefined };
       const run: { exitCode: number | undefined } = process;
       wasi.start(process);
+      nex.reset();
       let failure: ModuleReply | undefined;
       try {
         const instance = next ?? new Instance(module, imports);
         next = undefined;
         const { memory, _start: start } = instance.exports;
         wasi.attach(memory);
+        nex.attach(memory);
         start();
       } catch (error) {
         if (error !== wasi.exit) failure = failureOf(error);
       }
       next = undefined;
-      wasi.attach({ buffer: new ArrayBuffer(0) });
+      wasi.attach(NO_MEMORY);
+      nex.attach(NO_MEMORY);
+      nex.reset();
       const output = wasi.takeOutput();
       flush();
       const { exitCode } = run;

@@ -155,12 +155,12 @@ test("A WebAssembly module that is refused says why", async (context) => {
     [
       "foreign import",
       { imports: [{ module: "env", name: "abort", type: { parameters: ["i32"], results: [] } }] },
-      'unsupported import of function "env"."abort", functions get only WASI preview 1',
+      'unsupported import of function "env"."abort", functions get only WASI preview 1 and "nex"',
     ],
     [
       "older WASI",
       { imports: [{ module: "wasi_unstable", name: "fd_write", type: { parameters: [], results: [] } }] },
-      'unsupported import of function "wasi_unstable"."fd_write", functions get only WASI preview 1',
+      'unsupported import of function "wasi_unstable"."fd_write", functions get only WASI preview 1 and "nex"',
     ],
     [
       "inherited name",
@@ -169,12 +169,12 @@ test("A WebAssembly module that is refused says why", async (context) => {
           { module: "wasi_snapshot_preview1", name: "constructor", type: { parameters: [], results: [] } },
         ],
       },
-      'unsupported import of function "wasi_snapshot_preview1"."constructor", functions get only WASI preview 1',
+      'unsupported import of function "wasi_snapshot_preview1"."constructor", functions get only WASI preview 1 and "nex"',
     ],
     [
       "imported memory",
       { importedMemory: true, memory: false, exports: ["_start"] },
-      'unsupported import of memory "env"."memory", functions get only WASI preview 1',
+      'unsupported import of memory "env"."memory", functions get only WASI preview 1 and "nex"',
     ],
     ["no _start", { exports: ["memory"] }, 'no exported function "_start", it is not a WASI command'],
     ["no memory", { memory: false, exports: ["_start"] }, 'no exported memory "memory"'],

@@ -1,25 +1,27 @@
 import { randomBytes } from "node:crypto";
+import { createMemoryBridge } from "../../host-services/guest/memory-bridge.ts";
 import { errorText, NexError } from "../../lib/errors.ts";
 import type { FunctionFailure, FunctionSpec } from "../function.ts";
 import { ownBytes } from "../guest.ts";
 import type { Guest, GuestReply } from "../guest.ts";
 import type { Isolate, IsolateEngine } from "../isolate-engine.ts";
 import { guestModule } from "./guest-module.ts";
+import { guestNex } from "./guest-nex.ts";
 import { guestWasi } from "./guest-wasi.ts";
 import type { LimitedModule } from "./limit-memory.ts";
 import { LineSplitter } from "../../lib/line-splitter.ts";
 
 /** Guest code travels as the text of its functions, so it is type-checked here and survives bundling. */
 const GUEST_SOURCE = `"use strict";
-return (${String(guestModule)})(${String(guestWasi)}, {
-  bytes: new Uint8Array($0), environment: $1, writeError: $2, random: $3, prepareAhead: $4,
+return (${String(guestModule)})({ createWasi: ${String(guestWasi)}, createNex: ${String(guestNex)} }, {
+  bytes: new Uint8Array($0), environment: $1, writeError: $2, random: $3, call: $4, prepareAhead: $5,
 });`;
 
 const MAX_RANDOM = 65_536;
 
 /**
  * Sets a WebAssembly module up in a context of its own: compiled once, a new instance per invocation, made ahead
- * while nobody waits.
+ * while nobody waits. One that imports `nex` runs on a thread of its own, as its calls wait for the host.
  *
  * @throws {NexError} `FUNCTION_INVALID` when it does not compile or is no WASI preview 1 command
  */
@@ -40,6 +42,12 @@ export async function startWasmGuest(options: {
     const bytes = new Uint8Array(randomBytes(Math.min(MAX_RANDOM, Number(length))));
     return new engine.ExternalCopy(bytes).copyInto({ release: true, transferIn: true });
   });
+  const bridge = createMemoryBridge(spec.hostServices);
+  const call = new engine.Reference(async (...values: unknown[]) => {
+    const [service, method, target, body, headers, manualRedirect] = values;
+    const reply = await bridge.call({ service, method, target, body, headers, manualRedirect });
+    return reply && new engine.ExternalCopy(reply).copyInto({ release: true, transferIn: true });
+  });
   const encoder = new TextEncoder();
   const environment = Object.entries(spec.environment).map(([name, value]) =>
     encoder.encode(`${name}=${value}`),
@@ -52,6 +60,7 @@ export async function startWasmGuest(options: {
         new engine.ExternalCopy(environment).copyInto({ release: true, transferIn: true }),
         writeError,
         random,
+        call,
         !module.hasStartFunction,
       ],
       { filename: "nex:guest", result: { reference: true } },
@@ -61,6 +70,8 @@ export async function startWasmGuest(options: {
     });
   const problem: unknown = await (await entry.get("problem", { reference: true })).apply(undefined, []);
   if (typeof problem === "string") throw invalidModule(problem);
+  const callsHost = await entry.get("callsHost", { reference: true });
+  const waits = (await callsHost.apply(undefined, [])) === true;
   const invoke = await entry.get("invoke", { reference: true });
   const prepare = await entry.get("prepare", { reference: true });
   const flush = await entry.get("flush", { reference: true });
@@ -70,6 +81,8 @@ export async function startWasmGuest(options: {
   const ahead = { timeout: spec.limits.timeoutMs };
   const invokeHere = (subject: string, payload: Uint8Array): GuestReply =>
     readReply(invoke.applySync(undefined, [subject, ownBytes(payload)], run));
+  const invokeThere = async (subject: string, payload: Uint8Array): Promise<GuestReply> =>
+    readReply(await invoke.apply(undefined, [subject, ownBytes(payload)], run));
   let preparing: NodeJS.Immediate | undefined;
   const prepareHere = (): void => {
     preparing = undefined;
@@ -80,18 +93,21 @@ export async function startWasmGuest(options: {
     }
   };
   const guest: Guest = {
-    invoke: async (subject, payload) => invokeHere(subject, payload),
-    invokeHere,
+    invoke: waits ? invokeThere : async (subject, payload) => invokeHere(subject, payload),
+    invokeHere: waits ? undefined : invokeHere,
     prepare: () => {
-      preparing ??= setImmediate(prepareHere);
+      // In order with the invocations: this thread must not wait for one that waits for this thread.
+      if (waits) prepare.applyIgnored(undefined, [], ahead);
+      else preparing ??= setImmediate(prepareHere);
     },
-    abort: () => {},
+    abort: () => bridge.abort(),
     settle: async () => {
       await flush.apply(undefined, []);
     },
     release: () => {
       clearImmediate(preparing);
-      for (const reference of [invoke, prepare, flush, writeError, random, context]) reference.release();
+      for (const reference of [invoke, prepare, flush, writeError, random, call, context])
+        reference.release();
     },
   };
   guest.prepare();
