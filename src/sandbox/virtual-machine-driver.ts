@@ -113,14 +113,22 @@ export class VirtualMachineDriver implements SandboxDriver {
   }
 
   async #makeDirectory(id: string): Promise<string> {
-    const parent = this.#options.temporaryDirectory ?? tmpdir();
-    this.#directory ??= makeTemporaryDirectory({ parent, prefix: "nex-machines" }).then(async (directory) => {
-      // Monitors that run as somebody else pass through it.
-      await chmod(directory.path, 0o711);
-      return directory;
-    });
+    this.#directory ??= this.#makeParent();
     const path = join((await this.#directory).path, id);
     await mkdir(path, { mode: 0o700 });
     return path;
+  }
+
+  async #makeParent(): Promise<TemporaryDirectory> {
+    const parent = this.#options.temporaryDirectory ?? tmpdir();
+    try {
+      const directory = await makeTemporaryDirectory({ parent, prefix: "nex-machines" });
+      // Monitors that run as somebody else pass through it.
+      await chmod(directory.path, 0o711);
+      return directory;
+    } catch (error) {
+      this.#directory = undefined;
+      throw error;
+    }
   }
 }
