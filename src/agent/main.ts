@@ -2,11 +2,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createBlockingCalls } from "../agent-api/blocking-calls.ts";
+import type { BlockingCalls } from "../agent-api/blocking-calls.ts";
 import { createIpcLink } from "../agent-api/ipc-link.ts";
 import type { Link } from "../agent-api/link.ts";
 import { parseAgentMetadata } from "../agent-api/metadata.ts";
 import type { AgentMetadata } from "../agent-api/metadata.ts";
-import { parentProcessChannel } from "../agent-api/parent-process-channel.ts";
+import { parentProcessCalls, parentProcessChannel } from "../agent-api/parent-process-channel.ts";
 import { NexError, errorText } from "../lib/errors.ts";
 import { Agent } from "./agent.ts";
 
@@ -20,7 +22,13 @@ try {
 async function run(metadata: AgentMetadata): Promise<void> {
   const link = openLink(metadata);
   const directory = await mkdtemp(join(tmpdir(), "nex-agent-"));
-  const agent = new Agent({ id: metadata.workloadId, link, directory, onFatal: dieAtOnce });
+  const agent = new Agent({
+    id: metadata.workloadId,
+    link,
+    blockingCalls: openCalls(metadata),
+    directory,
+    onFatal: dieAtOnce,
+  });
   let leaving: Promise<void> | undefined;
   const leave = (exitCode: number): void => {
     leaving ??= (async () => {
@@ -50,6 +58,11 @@ function openLink({ transport }: AgentMetadata): Link {
         message: "Cannot start the agent: this version has no link over the network",
       });
   }
+}
+
+function openCalls({ transport }: AgentMetadata): BlockingCalls | undefined {
+  const descriptor = transport.kind === "channel" ? parentProcessCalls(process) : undefined;
+  return descriptor === undefined ? undefined : createBlockingCalls(descriptor);
 }
 
 /** Nothing in this process can be relied on any more: no clean-up, no exit handlers. The node cleans up after us. */

@@ -1,5 +1,6 @@
 import type { AgentDeployRequest } from "../agent-api/agent-deploy.ts";
 import { fetchArtifact } from "../agent-api/artifact.ts";
+import type { BlockingCalls } from "../agent-api/blocking-calls.ts";
 import type { Link } from "../agent-api/link.ts";
 import { NexError, errorText } from "../lib/errors.ts";
 import { startFunctionWorkload } from "./function-workload.ts";
@@ -11,6 +12,8 @@ export interface StartWorkloadOptions {
   readonly request: AgentDeployRequest;
   readonly id: string;
   readonly link: Link;
+  /** Undefined where the agent has no channel for them. */
+  readonly blockingCalls: BlockingCalls | undefined;
   readonly directory: string;
   readonly log: WorkloadLog;
   readonly onFatal: (reason: string) => void;
@@ -52,7 +55,7 @@ export async function startWorkload(options: StartWorkloadOptions): Promise<Runn
       name: request.workload_name,
       artifact,
       environment: request.environment,
-      hostServices: createHostServices(link, {
+      hostServices: createHostServices(options, {
         id,
         namespace: request.namespace,
         workloadName: request.workload_name,

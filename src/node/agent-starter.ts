@@ -48,6 +48,8 @@ export function createAgentStarter({ driver, configuration, logger }: AgentStart
       ),
     );
     const link = stack.use(openLink(sandbox, logger));
+    const calls = openCalls(sandbox, logger);
+    if (calls !== undefined) stack.use(calls);
     await handshake({
       id,
       sandbox,
@@ -60,6 +62,7 @@ export function createAgentStarter({ driver, configuration, logger }: AgentStart
     return createAgentSession({
       sandbox,
       link,
+      calls,
       pingTimeoutMs: configuration.agent_ping_timeout_ms,
       logger,
       onNotice,
@@ -84,6 +87,12 @@ function openLink(sandbox: Sandbox, logger: Logger): Link {
         message: "Cannot reach an agent over the network: this version has no internal NATS server",
       });
   }
+}
+
+/** Where the agent's calls come that it waits for; only host services are served there. */
+function openCalls({ transport }: Sandbox, logger: Logger): Link | undefined {
+  if (transport.kind !== "channel" || transport.calls === undefined) return undefined;
+  return createIpcLink(transport.calls, { logger: limitLogger(logger, LINK_LOG_LIMIT) });
 }
 
 async function handshake(parts: {

@@ -24,7 +24,7 @@ function underTest(confinement: ConfinementKind): SandboxUnderTest {
       createProcessDriver({ ...common, agentProgram: "/nonexistent/agent", agentArgv: [marker] }),
     tell: tellAgent,
     send: sendToAgent,
-    addedEnvironment: { NEX_CHANNEL_FD: "3" },
+    addedEnvironment: { NEX_CHANNEL_FD: "3", NEX_CALLS_FD: "5" },
     starter: (marker) => [process.execPath, STARTER, marker],
   };
 }

@@ -1,5 +1,5 @@
 import { errorText } from "../../lib/errors.ts";
-import type { HostServiceName, HostServiceResult, HostServices } from "./host-services.ts";
+import type { HostServiceCall, HostServiceName, HostServiceResult, HostServices } from "./host-services.ts";
 
 /**
  * An answer on its way into the isolate: `=` and JSON text, `!` and the text of an error, bytes, a list of bytes,
@@ -28,6 +28,8 @@ export interface RawServiceCall {
 export interface ServiceBridge {
   /** Never rejects, whatever the arguments are. */
   call(call: RawServiceCall): Promise<BridgeReply>;
+  /** The same with the thread waiting, `timeoutMs` at most; undefined where that is not possible. */
+  readonly callBlocking: ((call: RawServiceCall, timeoutMs: number) => BridgeReply) | undefined;
   /** The function's time is over: the calls in flight fail, and so does every later one. */
   abort(): void;
 }
@@ -57,7 +59,17 @@ const encoder = new TextEncoder();
 export function createServiceBridge(hostServices: HostServices): ServiceBridge {
   const inFlight = new Set<(reply: BridgeReply) => void>();
   let open = true;
+  const { callBlocking } = hostServices;
   return {
+    callBlocking:
+      callBlocking === undefined
+        ? undefined
+        : (raw, timeoutMs) => {
+            if (!open) return ABORTED;
+            const prepared = prepare(raw);
+            if (typeof prepared === "string") return prepared;
+            return readAnswer(prepared, callBlocking(prepared.call, timeoutMs));
+          },
     async call(call) {
       if (!open) return ABORTED;
       const { promise, resolve } = Promise.withResolvers<BridgeReply>();
@@ -80,6 +92,25 @@ async function settleWith(resolve: (reply: BridgeReply) => void, reply: Promise<
 }
 
 async function answer(hostServices: HostServices, raw: RawServiceCall): Promise<BridgeReply> {
+  const prepared = prepare(raw);
+  if (typeof prepared === "string") return prepared;
+  try {
+    return readAnswer(prepared, await hostServices.call(prepared.call));
+  } catch (error) {
+    return `${prepared.prefix}${errorText(error)}`;
+  }
+}
+
+/** A call as it goes on the wire, and how to read its answer. */
+interface PreparedCall {
+  readonly call: HostServiceCall;
+  readonly kind: Answer;
+  /** What the text of a failure begins with. */
+  readonly prefix: string;
+}
+
+/** The call, or the failure of one that makes no sense. */
+function prepare(raw: RawServiceCall): PreparedCall | string {
   const [service, method, target] = [String(raw.service), String(raw.method), String(raw.target)];
   const prefix = service === "http" ? "!failed to complete HTTP request: " : "!";
   if (!isService(service)) return `!No such host service: ${service}`;
@@ -89,8 +120,15 @@ async function answer(hostServices: HostServices, raw: RawServiceCall): Promise<
   if (problem !== undefined) return `!${problem}`;
   try {
     const headers = wireHeaders({ service, method, target, raw });
-    const result = await hostServices.call({ service, method, headers, body: bodyBytes(raw.body) });
-    if (result.code !== 200) return `${prefix}${result.message} (${result.code})`;
+    return { call: { service, method, headers, body: bodyBytes(raw.body) }, kind, prefix };
+  } catch (error) {
+    return `${prefix}${errorText(error)}`;
+  }
+}
+
+function readAnswer({ kind, prefix }: PreparedCall, result: HostServiceResult): BridgeReply {
+  if (result.code !== 200) return `${prefix}${result.message} (${result.code})`;
+  try {
     return decode(kind, result);
   } catch (error) {
     return `${prefix}${errorText(error)}`;

@@ -15,7 +15,7 @@ export interface Confinement {
   readonly detail: string;
   /**
    * The command line that runs `command` confined. It writes a line to file descriptor 4 once it is, and adds nothing
-   * to the environment; file descriptor 3 is the command's.
+   * to the environment; file descriptors 3 and 5 are the command's.
    */
   wrap(command: readonly string[]): readonly string[];
 }
@@ -23,6 +23,7 @@ export interface Confinement {
 /** The file descriptors of a confined command. */
 export const CHANNEL_FD = 3;
 export const UP_FD = 4;
+export const CALLS_FD = 5;
 
 /**
  * The strongest confinement that works here; each is tried with a real process. Undefined without a shell.
@@ -72,7 +73,7 @@ const TRIAL_MS = 5000;
 const NAMESPACE_SCRIPT = `exec 9>&2 2>/dev/null
 echo up >&4 || exit 126
 "$@" 2>&9 9>&- 4>&- &
-exec 3>&- 4>&- 9>&-
+exec 3>&- 4>&- 5>&- 9>&-
 wait $!
 exit $?`;
 

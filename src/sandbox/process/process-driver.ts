@@ -1,6 +1,7 @@
 /**
- * Runs each agent as a child process with a channel to this process (file descriptor 3, named by NEX_CHANNEL_FD). On
- * Linux, where the kernel allows it, in a PID namespace of its own:
+ * Runs each agent as a child process with a channel to this process (file descriptor 3, named by NEX_CHANNEL_FD) and a
+ * second one for calls that the agent waits for (5, NEX_CALLS_FD). On Linux, where the kernel allows it, in a PID
+ * namespace of its own:
  *
  *     this process ── setpriv, unshare ── sh (first of the namespace) ── agent ── workload, daemons …
  *       kill -9 ─────► killed by the kernel ─► and with it the namespace
@@ -17,12 +18,12 @@ import { findProgram } from "../../lib/find-program.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { startProcess } from "../../lib/managed-process.ts";
 import type { ManagedProcess } from "../../lib/managed-process.ts";
-import { PARENT_CHANNEL_VARIABLE } from "../../lib/parent-channel.ts";
+import { PARENT_CALLS_VARIABLE, PARENT_CHANNEL_VARIABLE } from "../../lib/parent-channel.ts";
 import { makeTemporaryDirectory } from "../../lib/temporary-directory.ts";
 import type { TemporaryDirectory } from "../../lib/temporary-directory.ts";
 import { readLines } from "../output-lines.ts";
 import type { Sandbox, SandboxDriver, SandboxProbe, SandboxSpec, SandboxStartOptions } from "../sandbox.ts";
-import { CHANNEL_FD, UP_FD, findConfinement } from "./confinement.ts";
+import { CALLS_FD, CHANNEL_FD, UP_FD, findConfinement } from "./confinement.ts";
 import type { Confinement, ConfinementKind } from "./confinement.ts";
 import { ProcessSandbox } from "./process-sandbox.ts";
 import { firstChild } from "../../lib/process-table.ts";
@@ -105,15 +106,23 @@ class ProcessDriver implements SandboxDriver {
       await cleanUp();
       throw error;
     });
-    const [channel, up] = [child.child.stdio[CHANNEL_FD], child.child.stdio[UP_FD]];
+    const [channel, up, calls] = [CHANNEL_FD, UP_FD, CALLS_FD].map((place) =>
+      duplex(child.child.stdio[place]),
+    );
     const { stdout, stderr } = child.child;
-    if (!(channel instanceof Duplex) || !(up instanceof Duplex) || stdout === null || stderr === null) {
+    if (
+      channel === undefined ||
+      up === undefined ||
+      calls === undefined ||
+      stdout === null ||
+      stderr === null
+    ) {
       await child.stop({ graceMs: 0 });
       await cleanUp();
       throw startFailed(spec, "a pipe is missing");
     }
     // An agent that is killed resets its channel, perhaps before anybody listens to it.
-    channel.on("error", () => {});
+    for (const stream of [channel, calls]) stream.on("error", () => {});
     const complaints: string[] = [];
     let isUp = false;
     readLines(stdout, (line) => onOutput?.({ stream: "stdout", line }));
@@ -130,12 +139,13 @@ class ProcessDriver implements SandboxDriver {
       confinement,
       remains,
       channel,
+      calls,
       logger,
       cleanUp,
     });
     if (outcome === "up" && !signal.aborted) return sandbox;
     await sandbox.stop({ graceMs: 0 });
-    channel.destroy();
+    for (const stream of [channel, calls]) stream.destroy();
     throwIfAborted(spec, signal);
     await finished(stderr).catch(() => {});
     throw startFailed(spec, complaints.length === 0 ? `the agent process ${outcome}` : complaints.join("; "));
@@ -170,9 +180,10 @@ class ProcessDriver implements SandboxDriver {
           ...asEnvironment(spec.metadata),
           TMPDIR: directory,
           [PARENT_CHANNEL_VARIABLE]: String(CHANNEL_FD),
+          [PARENT_CALLS_VARIABLE]: String(CALLS_FD),
         },
         workingDirectory,
-        stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
+        stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
       });
     } catch (cause) {
       throw startFailed(spec, errorText(cause), cause);
@@ -188,6 +199,10 @@ class ProcessDriver implements SandboxDriver {
 
 function asEnvironment(metadata: SandboxSpec["metadata"]): Record<string, string> {
   return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, String(value)]));
+}
+
+function duplex(stream: unknown): Duplex | undefined {
+  return stream instanceof Duplex ? stream : undefined;
 }
 
 const NO_SHELL = "There is no shell in /usr/bin or /bin to start agents with";

@@ -12,6 +12,7 @@ export interface ProcessSandboxParts {
   readonly confinement: Confinement;
   readonly remains: Remains;
   readonly channel: Duplex;
+  readonly calls: Duplex;
   readonly logger: Logger;
   /** Removes what was made for this sandbox; called once nothing runs in it. */
   readonly cleanUp: () => Promise<void>;
@@ -30,7 +31,7 @@ export class ProcessSandbox implements Sandbox {
   constructor(parts: ProcessSandboxParts) {
     this.id = parts.id;
     this.pid = parts.process.pid;
-    this.transport = { kind: "channel", channel: parts.channel };
+    this.transport = { kind: "channel", channel: parts.channel, calls: parts.calls };
     this.#process = parts.process;
     this.#remains = parts.remains;
     this.exit = this.#untilGone(parts);
