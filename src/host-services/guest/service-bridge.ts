@@ -68,7 +68,11 @@ export function createServiceBridge(hostServices: HostServices): ServiceBridge {
             if (!open) return ABORTED;
             const prepared = prepare(raw);
             if (typeof prepared === "string") return prepared;
-            return readAnswer(prepared, callBlocking(prepared.call, timeoutMs));
+            try {
+              return readAnswer(prepared, callBlocking(prepared.call, timeoutMs));
+            } catch (error) {
+              return `${prepared.prefix}${errorText(error)}`;
+            }
           },
     async call(call) {
       if (!open) return ABORTED;
