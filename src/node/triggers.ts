@@ -2,7 +2,7 @@
  * The trigger subscriptions of one function. They use a queue group per namespace and workload name, so that of
  * several deploys of one function (on any node) each message runs exactly one.
  *
- * T1 the caller is answered first; events, logs and counts come after the answer
+ * T1 the caller is answered first; events, logs and counts come after the answer has left, those of one turn together
  * T2 at most `IN_FLIGHT` messages are with the agent; the rest wait here, at most `MAX_WAITING` of them. Beyond that
  *    a message is refused at once
  * T3 a failed invocation is answered at once: empty body, `Nats-Service-Error-Code` and `Nats-Service-Error`
@@ -15,7 +15,7 @@ import { drainSubscriptions } from "./drain.ts";
 import { nanosecondsSince } from "./endpoint-counts.ts";
 import { fitsBytes, MAX_REPLY_BYTES } from "./subject-limits.ts";
 
-const IN_FLIGHT = 32;
+const IN_FLIGHT = 64;
 const MAX_WAITING = 16_384;
 
 /** Outcome of one invocation. */
@@ -82,6 +82,8 @@ export async function openTriggers(options: TriggerOptions): Promise<Triggers> {
 class TriggerDispatcher {
   readonly #options: TriggerOptions;
   readonly #waiting: Arrival[] = [];
+  /** Answered, not yet reported (T1). */
+  #records: TriggerRecord[] = [];
   #inFlight = 0;
   #established = false;
   #onIdle: (() => void) | undefined;
@@ -109,10 +111,12 @@ class TriggerDispatcher {
   }
 
   async idle(): Promise<void> {
-    if (this.#inFlight === 0 && this.#waiting.length === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#onIdle = resolve;
-    await promise;
+    if (this.#inFlight > 0 || this.#waiting.length > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#onIdle = resolve;
+      await promise;
+    }
+    this.#report();
   }
 
   #accept(arrival: Arrival): void {
@@ -138,8 +142,15 @@ class TriggerDispatcher {
 
   #finish({ message, pattern, atMs }: Arrival, given: TriggerOutcome): void {
     const outcome = answer(message, given);
-    this.#options.onDone({ pattern, outcome, durationNs: nanosecondsSince(atMs) });
+    if (this.#records.length === 0) setImmediate(this.#report);
+    this.#records.push({ pattern, outcome, durationNs: nanosecondsSince(atMs) });
   }
+
+  readonly #report = (): void => {
+    const records = this.#records;
+    this.#records = [];
+    for (const record of records) this.#options.onDone(record);
+  };
 }
 
 /** A message, and when it arrived. */
