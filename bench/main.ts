@@ -13,7 +13,7 @@ import { startTestNode } from "../test/support/start-test-node.ts";
 import type { TestNode } from "../test/support/start-test-node.ts";
 import { agentMemory } from "./agent-memory.ts";
 import type { ProcessMemory } from "./agent-memory.ts";
-import { medianAndSpread, summarize } from "./statistics.ts";
+import { medianAndSpread, summarize, timesUs } from "./statistics.ts";
 import type { Summary } from "./statistics.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -118,17 +118,6 @@ async function sequential(
   count: number,
 ): Promise<number[]> {
   return timesUs(count, async () => connection.request(subject, payload, { timeout: 10_000 }));
-}
-
-/** Times in µs of something done `count` times, one at a time. */
-async function timesUs(count: number, work: () => Promise<unknown>): Promise<number[]> {
-  const times: number[] = [];
-  for (let i = 0; i < count; i++) {
-    const start = performance.now();
-    await work();
-    times.push((performance.now() - start) * 1000);
-  }
-  return times;
 }
 
 /** Requests per second with 64 in flight. */

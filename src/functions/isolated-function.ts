@@ -14,8 +14,7 @@
  * I3 there is never more than one live isolate
  * I4 a function runs on the main thread, turn by turn, unless it waits for answers that the main thread has to fetch;
  *    a thread of its own (`watchdog.ts`) ends the process if that goes wrong, as the main thread cannot. A run that is
- *    past its deadline when the host answers is ended by the end of its isolate. Calls that go on after their first
- *    turn, and all that arrive meanwhile, go the way above
+ *    past its deadline when the host answers is ended by the end of its isolate
  * I5 an answer leaves before the next run begins if its own run was long
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -28,6 +27,7 @@ import { startMemoryWatch } from "./memory-watch.ts";
 import type { MemoryWatch } from "./memory-watch.ts";
 import { failureOf, outcomeOf, STOPPED } from "./run-end.ts";
 import type { Failure, RunBounds, RunEnd } from "./run-end.ts";
+import { within } from "./within.ts";
 
 /** Time after the deadline until the process has to end. */
 const GRACE_MS = 250;
@@ -53,6 +53,13 @@ interface Invocation {
   readonly subject: string;
   readonly payload: Uint8Array;
   readonly resolve: (outcome: InvocationOutcome) => void;
+}
+
+/** A run that goes on after its first turn. */
+interface LongRun {
+  readonly resolve: (outcome: InvocationOutcome) => void;
+  readonly startedAt: number;
+  readonly begun: Promise<GuestReply>;
 }
 
 const MEMORY = { kind: "memory", reason: "memory ran out" } as const satisfies RunEnd;
@@ -150,17 +157,15 @@ class IsolatedFunction implements LoadedFunction {
     const begun = this.#begin(guest, subject, payload);
     if (begun instanceof Promise) {
       const { promise, resolve } = Promise.withResolvers<InvocationOutcome>();
-      this.#working = this.#serve(guest, { subject, payload, resolve }, begun).then(() => this.#work());
+      this.#working = this.#serve(guest, { resolve, startedAt, begun }).then(() => this.#work());
       return promise;
     }
-    const end = this.#explain(begun);
-    const tookMs = performance.now() - startedAt;
-    const outcome = outcomeOf(end, this.#bounds, Math.round(tookMs * 1e6));
+    const { end, outcome, isLong } = this.#finish(begun, startedAt);
     if (end.kind !== "replied") {
       this.#working = this.#afterwards(guest, end, Promise.resolve()).then(() => this.#work());
     } else {
       this.#prepare(guest);
-      if (tookMs > LONG_RUN_MS) this.#working = nextTurn().then(() => this.#work());
+      if (isLong) this.#working = nextTurn().then(() => this.#work());
     }
     return Promise.resolve(outcome);
   }
@@ -168,27 +173,42 @@ class IsolatedFunction implements LoadedFunction {
   async #work(): Promise<void> {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       const guest = this.#guest;
+      if (this.#over !== undefined || guest === undefined) {
+        next.resolve({ kind: "failed", ...(this.#over ?? STOPPED), runtimeNs: 0 });
+        continue;
+      }
       const startedAt = performance.now();
-      if (this.#over === undefined && guest !== undefined) await this.#serve(guest, next);
-      else next.resolve({ kind: "failed", ...(this.#over ?? STOPPED), runtimeNs: 0 });
-      if (performance.now() - startedAt > LONG_RUN_MS) await nextTurn();
+      const begun = this.#begin(guest, next.subject, next.payload);
+      if (begun instanceof Promise) {
+        await this.#serve(guest, { resolve: next.resolve, startedAt, begun });
+        continue;
+      }
+      const { end, outcome, isLong } = this.#finish(begun, startedAt);
+      next.resolve(outcome);
+      if (end.kind === "replied") this.#prepare(guest);
+      else await this.#afterwards(guest, end, Promise.resolve());
+      if (isLong) await nextTurn();
     }
     this.#working = undefined;
   }
 
-  async #serve(guest: Guest, invocation: Invocation, begun?: Promise<GuestReply>): Promise<void> {
-    const { subject, payload, resolve } = invocation;
+  /** What came of a run that ended within its first turn. */
+  #finish(begun: RunEnd, startedAt: number) {
+    const tookMs = performance.now() - startedAt;
+    const end = this.#explain(begun);
+    const outcome = outcomeOf(end, this.#bounds, Math.round(tookMs * 1e6));
+    return { end, outcome, isLong: tookMs > LONG_RUN_MS };
+  }
+
+  /** Waits for a run that goes on after its first turn, until it ends in whatever way. */
+  async #serve(guest: Guest, { resolve, startedAt, begun }: LongRun): Promise<void> {
     const { promise, resolve: endRun } = Promise.withResolvers<RunEnd>();
-    const startedAt = performance.now();
-    const deadline = setTimeout(endRun, this.#bounds.limits.timeoutMs, DEADLINE);
+    const leftMs = this.#bounds.limits.timeoutMs - (performance.now() - startedAt);
+    const deadline = setTimeout(endRun, Math.max(0, leftMs), DEADLINE);
     this.#endRun = endRun;
     this.#watch?.enter();
-    const beginning = begun ?? this.#begin(guest, subject, payload);
-    if (!(beginning instanceof Promise)) endRun(beginning);
-    const run = Promise.resolve(beginning).then(
-      (reply) => {
-        if (beginning instanceof Promise) endRun({ kind: "replied", reply: reply as GuestReply });
-      },
+    const run = begun.then(
+      (reply) => endRun({ kind: "replied", reply }),
       (error: unknown) => endRun({ kind: "threw", error }),
     );
     const end = this.#explain(await promise);
@@ -277,17 +297,4 @@ class IsolatedFunction implements LoadedFunction {
       },
     });
   }
-}
-
-/** Whether `work` settled in time; its failure is as good as its success. */
-async function within(limitMs: number, work: Promise<unknown>): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(resolve, limitMs, false);
-  void work.then(
-    () => resolve(true),
-    () => resolve(true),
-  );
-  const inTime = await promise;
-  clearTimeout(timer);
-  return inTime;
 }
