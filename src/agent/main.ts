@@ -2,12 +2,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createBlockingCalls } from "../agent-api/blocking-calls.ts";
+import type { BlockingCalls } from "../agent-api/blocking-calls.ts";
 import { createIpcLink } from "../agent-api/ipc-link.ts";
 import type { Link } from "../agent-api/link.ts";
 import type { ToldMetadata } from "../agent-api/machine-metadata.ts";
 import { parseAgentMetadata } from "../agent-api/metadata.ts";
 import type { AgentMetadata } from "../agent-api/metadata.ts";
-import { parentProcessChannel } from "../agent-api/parent-process-channel.ts";
+import { parentProcessCalls, parentProcessChannel } from "../agent-api/parent-process-channel.ts";
 import { errorText } from "../lib/errors.ts";
 import { Agent } from "./agent.ts";
 
@@ -33,7 +35,8 @@ async function run({ metadata, message }: ToldMetadata): Promise<void> {
   const link = await openLink(metadata);
   const directory = await mkdtemp(join(tmpdir(), "nex-agent-"));
   const { workloadId: id, sandboxed } = metadata;
-  const agent = new Agent({ id, link, directory, sandboxed, onFatal: dieAtOnce });
+  const blockingCalls = openCalls(metadata);
+  const agent = new Agent({ id, link, blockingCalls, directory, sandboxed, onFatal: dieAtOnce });
   let leaving: Promise<void> | undefined;
   const leave = (exitCode: number): void => {
     leaving ??= (async () => {
@@ -63,6 +66,11 @@ async function openLink({ workloadId: id, transport }: AgentMetadata): Promise<L
       return connectNetworkLink({ id, ...transport });
     }
   }
+}
+
+function openCalls({ transport }: AgentMetadata): BlockingCalls | undefined {
+  const descriptor = transport.kind === "channel" ? parentProcessCalls(process) : undefined;
+  return descriptor === undefined ? undefined : createBlockingCalls(descriptor);
 }
 
 /** Nothing in this process can be relied on any more: no clean-up, no exit handlers. The node cleans up after us. */

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { jetstreamManager } from "@nats-io/jetstream";
+import { createInbox } from "@nats-io/nats-core";
 import { limitService } from "../../src/host-services/host/call-limits.ts";
 import type { LimitedService } from "../../src/host-services/host/call-limits.ts";
 import { createHttpService } from "../../src/host-services/host/http/http.ts";
@@ -94,7 +95,10 @@ test("ten thousand calls of all services leave no connection, timer or consumer 
   });
   const connection = await nats.connect();
   connection.subscribe("echo", { callback: (_error, message) => void message.respond(message.data) });
-  const access = createNatsAccess(async () => connection);
+  const access = createNatsAccess(
+    async () => connection,
+    () => createInbox(),
+  );
   const limits = { timeoutMs: 4000, maxBodyBytes: 1000, maxConcurrentCalls: 64, maxCallsPerInvocation: 0 };
   const store = {
     nats: access,
