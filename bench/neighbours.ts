@@ -1,4 +1,4 @@
-// `npm run bench:neighbours [-- --runs=3 --requests=1000]`: what a quiet echo function notices of a hostile one on
+// `npm run bench:neighbours [-- --runs=3 --requests=1000 --only=TITLE]`: what a quiet echo function notices of a hostile one on
 // the same node. p50 and p99 of it, and of the raw NATS round trip of the same moment, each to what they were without neighbour.
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
