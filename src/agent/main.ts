@@ -10,6 +10,7 @@ import type { ToldMetadata } from "../agent-api/machine-metadata.ts";
 import { parseAgentMetadata } from "../agent-api/metadata.ts";
 import type { AgentMetadata } from "../agent-api/metadata.ts";
 import { parentProcessCalls, parentProcessChannel } from "../agent-api/parent-process-channel.ts";
+import { preloadFunctionEngine } from "../functions/load-function.ts";
 import { errorText } from "../lib/errors.ts";
 import { Agent } from "./agent.ts";
 
@@ -53,7 +54,10 @@ async function run({ metadata, message }: ToldMetadata): Promise<void> {
   } catch (error) {
     console.error(`nex-agent: no handshake with the node: ${errorText(error)}`);
     leave(1);
+    return;
   }
+  // The memory is the machine's own, and slow processors need long for it. A deploy says what is wrong with the engine.
+  if (sandboxed) await preloadFunctionEngine().catch(() => {});
 }
 
 async function openLink({ workloadId: id, transport }: AgentMetadata): Promise<Link> {
