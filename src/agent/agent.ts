@@ -27,8 +27,9 @@ import type { RunningWorkload, WorkloadExit } from "./workload.ts";
 const STOP_GRACE_MS = 5000;
 /** How long the last log lines have to leave before the end is reported. */
 const LAST_LOG_MS = 1000;
-const HANDSHAKE_TRY_MS = 500;
-const HANDSHAKE_MS = 5000;
+/** Longer than protocol.md's 500: an emulated machine on a busy host takes that long to read an answer. */
+const HANDSHAKE_TRY_MS = 5000;
+const HANDSHAKE_MS = 30_000;
 
 export interface AgentOptions {
   readonly id: string;

@@ -7,15 +7,16 @@ import { NexError, errorText } from "../lib/errors.ts";
 export interface MetadataServiceOptions {
   /** Default: the address that every virtual machine monitor answers at. */
   readonly url?: string;
-  /** How long to try. Default 5000. */
+  /** How long to try. Default 30000: protocol.md's 5000 pass in an emulated machine on a busy host. */
   readonly limitMs?: number;
 }
 
 /**
- * How long one answer may take. Protocol.md gives a Go agent 50 ms; an emulated machine needs longer for its first
- * connection alone, while a host that does not answer yet costs us little: it refuses, and the next try follows at once.
+ * How long one answer may take at first, and at most: each try that got none gives the next one twice the time. Protocol.md
+ * gives a Go agent 50 ms; an emulated machine on a busy host needs seconds for its first connection alone, while a host that
+ * does not answer yet costs us little: it refuses, and the next try follows at once.
  */
-const TRY_MS = 1000;
+const TRY_MS = { first: 1000, most: 10_000 };
 const PAUSE_MS = 50;
 const MAX_BYTES = 64 * 1024;
 
@@ -26,12 +27,15 @@ const MAX_BYTES = 64 * 1024;
  * @throws {NexError} `AGENT_METADATA_INVALID`
  */
 export async function fetchMachineMetadata(options: MetadataServiceOptions = {}): Promise<ToldMetadata> {
-  const { url = METADATA_SERVICE, limitMs = 5000 } = options;
+  const { url = METADATA_SERVICE, limitMs = 30_000 } = options;
   const limit = performance.now() + limitMs;
+  let tryMs = TRY_MS.first;
   for (;;) {
+    const started = performance.now();
     try {
-      return parseMachineMetadata(await fetchDocument(url));
+      return parseMachineMetadata(await fetchDocument(url, tryMs));
     } catch (cause) {
+      if (performance.now() - started >= tryMs) tryMs = Math.min(2 * tryMs, TRY_MS.most);
       if (performance.now() + PAUSE_MS >= limit) {
         throw new NexError({
           code: "AGENT_METADATA_INVALID",
@@ -44,13 +48,15 @@ export async function fetchMachineMetadata(options: MetadataServiceOptions = {})
   }
 }
 
-async function fetchDocument(url: string): Promise<Uint8Array> {
+async function fetchDocument(url: string, tryMs: number): Promise<Uint8Array> {
   const token = await ask(`${url}/latest/api/token`, {
     method: "PUT",
     headers: { "X-metadata-token-ttl-seconds": "60", "Content-Length": "0" },
+    signal: AbortSignal.timeout(tryMs),
   });
   return ask(`${url}/`, {
     headers: { Accept: "application/json", "X-metadata-token": token.toString("latin1").trim() },
+    signal: AbortSignal.timeout(tryMs),
   });
 }
 
@@ -59,9 +65,8 @@ async function ask(url: string, options: RequestOptions): Promise<Buffer> {
   // Not at the top: in the agent's one file that would load it in every agent.
   const { request } = await import("node:http");
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-  const signal = AbortSignal.timeout(TRY_MS);
   // No agent: a kept connection would hold this process, and the token is good on any.
-  const sent = request(url, { ...options, agent: false, signal }, (response) => {
+  const sent = request(url, { ...options, agent: false }, (response) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
     response.on("data", (chunk: Buffer) => {

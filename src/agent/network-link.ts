@@ -1,4 +1,6 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
 import type { Link } from "../agent-api/link.ts";
 import { agentInbox } from "../agent-api/nats-link-subjects.ts";
 import { createNatsLink } from "../agent-api/nats-link.ts";
@@ -12,8 +14,10 @@ export interface NetworkLinkOptions {
   readonly nkeySeed: string;
 }
 
-/** An emulated machine needs seconds where others need milliseconds. */
-const CONNECT_MS = 10_000;
+/** An emulated machine on a busy host needs many seconds where others need milliseconds; the node has its own limit. */
+const CONNECT_MS = 60_000;
+const ATTEMPTS = 5;
+const PAUSE_MS = 100;
 
 /**
  * Connects to the node. The link ends with the connection: an agent that lost its node has nothing left to do.
@@ -21,17 +25,9 @@ const CONNECT_MS = 10_000;
  * @throws {NexError} `LINK_CLOSED` when the server cannot be reached or refuses the key
  */
 export async function connectNetworkLink(options: NetworkLinkOptions): Promise<Link> {
-  const { id, host, port, nkeySeed } = options;
+  const { id, host, port } = options;
   try {
-    const connection = await connect({
-      servers: `${host}:${port}`,
-      name: `nex-agent-${id}`,
-      authenticator: nkeyAuthenticator(new TextEncoder().encode(nkeySeed.trim())),
-      inboxPrefix: agentInbox(id),
-      reconnect: false,
-      timeout: CONNECT_MS,
-      noAsyncTraces: true,
-    });
+    const connection = await connectPatiently(options);
     const link = createNatsLink(connection, { end: "agent", id });
     // The node reaches us from now on.
     await connection.flush();
@@ -42,5 +38,29 @@ export async function connectNetworkLink(options: NetworkLinkOptions): Promise<L
       message: `Cannot connect to the node at "${host}:${port}": ${errorText(cause)}`,
       cause,
     });
+  }
+}
+
+/**
+ * The server drops connections that have not introduced themselves when its configuration is reloaded, which each new agent
+ * makes it do; a slow machine may be met by that.
+ */
+async function connectPatiently(options: NetworkLinkOptions): Promise<NatsConnection> {
+  const { id, host, port, nkeySeed } = options;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await connect({
+        servers: `${host}:${port}`,
+        name: `nex-agent-${id}`,
+        authenticator: nkeyAuthenticator(new TextEncoder().encode(nkeySeed.trim())),
+        inboxPrefix: agentInbox(id),
+        reconnect: false,
+        timeout: CONNECT_MS,
+        noAsyncTraces: true,
+      });
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error;
+    }
+    await delay(PAUSE_MS);
   }
 }

@@ -21,12 +21,12 @@ export function internalServerConfiguration({ node, agents }: InternalUsers): st
 
 const MIB = 1024 * 1024;
 
-/** What agents may send at most is what links of child processes may. Emulated machines are slow to sign. */
+/** What agents may send at most is what links of child processes may. Emulated machines on a busy host are slow to sign. */
 const SETTINGS = `no_sys_acc: true
 max_payload: ${64 * MIB}
 max_pending: ${256 * MIB}
 ping_interval: "20s"
-authorization: { timeout: 10 }`;
+authorization: { timeout: 60 }`;
 
 function agentUser(id: string, nkey: string): string {
   const publish = [`${nodeInbox(id)}.>`, `hostint.${id}.>`];

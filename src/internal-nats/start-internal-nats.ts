@@ -73,17 +73,16 @@ export async function startInternalNats(options: InternalNatsOptions): Promise<I
   const { binary, host, port = -1, logger, signal } = options;
   await using stack = new AsyncDisposableStack();
   const key = createKey();
-  const server = stack.use(
-    await startNatsServer({
-      binary,
-      host,
-      port,
-      serverName: "nex-internal",
-      configText: internalServerConfiguration({ node: key.publicKey, agents: new Map() }),
-      logger: serverLogger(logger),
-      signal,
-    }),
-  );
+  const starting = startNatsServer({
+    binary,
+    host,
+    port,
+    serverName: "nex-internal",
+    configText: internalServerConfiguration({ node: key.publicKey, agents: new Map() }),
+    logger: serverLogger(logger),
+    signal,
+  });
+  const server = stack.use(await starting.catch((error: unknown) => Promise.reject(advised(error))));
   const connection = await connectNode(server, key.seed);
   stack.defer(async () => connection.close());
   let hasEnded = false;
@@ -151,6 +150,17 @@ async function addAgent(parts: {
     link,
     [Symbol.asyncDispose]: async () => resources.disposeAsync(),
   };
+}
+
+/** The server's own advice is for those that users connect to. */
+function advised(error: unknown): unknown {
+  if (!(error instanceof NexError) || error.code !== "NATS_PORT_TAKEN") return error;
+  return new NexError({
+    code: error.code,
+    message: error.message.replace("nats-server", "the internal nats-server"),
+    hint: "Stop that program, or give another internal_node_port in the configuration, 0 for a free one",
+    cause: error,
+  });
 }
 
 async function connectNode(server: NatsServer, seed: string): Promise<NatsConnection> {

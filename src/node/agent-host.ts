@@ -13,6 +13,8 @@ const LINK_LOG_LIMIT = { lines: 20, perMs: 10_000 };
 /** A driver that works here, with what its agents need to reach the node. */
 export interface AgentHost extends AsyncDisposable {
   readonly driver: SandboxDriver;
+  /** The next step for whoever starts a node whose agents do not start. */
+  readonly advice?: string;
   /** What isolates a workload, in words. */
   readonly isolation: string;
   /**

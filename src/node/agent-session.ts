@@ -77,6 +77,8 @@ export interface AgentSessionOptions {
   /** The agent's calls that its only thread waits for; undefined where it has no channel for them. */
   readonly calls: Link | undefined;
   readonly pingTimeoutMs: number;
+  /** How much longer than usual its answers may take: software emulation is slow. Default 0. */
+  readonly patienceMs?: number;
   /** Bounds of a function, for the agent. */
   readonly functions: NodeConfiguration["functions"];
   readonly logger: Logger;
@@ -97,6 +99,7 @@ class Session implements AgentSession {
   readonly #options: AgentSessionOptions;
   readonly #ended = Promise.withResolvers<void>();
   readonly #pingTimer: NodeJS.Timeout;
+  readonly #patienceMs: number;
   #missedPings = 0;
   #isReachable = true;
   #triggerTimeoutMs = SILENCE_MS;
@@ -107,13 +110,14 @@ class Session implements AgentSession {
     const { sandbox, link, calls } = options;
     this.#options = options;
     this.id = sandbox.id;
+    this.#patienceMs = options.patienceMs ?? 0;
     link.handle(agentSubjects.logs(this.id), ({ body }) => this.#receiveLog(body));
     link.handle(agentSubjects.events(this.id), ({ body }) => this.#receiveEvent(body));
     for (const way of [link, calls])
       way?.handle(agentSubjects.rpcs(this.id), async (message) => this.#serve(message));
     const { promise, resolve } = Promise.withResolvers<string>();
     this.lost = promise;
-    void sandbox.exit.then((exit) => resolve(describeExit(exit, options.lastWords())));
+    void sandbox.exit.then((exit) => resolve(describeExit(sandbox, exit, options.lastWords())));
     void link.closed.then((end) => {
       this.#isReachable = false;
       // The end of the process says more than the end of its link, and follows at once.
@@ -145,7 +149,8 @@ class Session implements AgentSession {
       fresh: workload.fresh,
       function_limits: { timeout_ms, memory_mib, max_source_bytes },
     });
-    const response = await this.#request(agentSubjects.deploy(this.id), request, DEPLOY_TIMEOUT_MS);
+    const timeoutMs = DEPLOY_TIMEOUT_MS + this.#patienceMs;
+    const response = await this.#request(agentSubjects.deploy(this.id), request, timeoutMs);
     const { accepted, message } = parseAgentDeployReply(response);
     if (!accepted)
       throw new NexError({ code: "AGENT_REFUSED", message: `workload rejected by agent: ${message}` });
@@ -173,7 +178,7 @@ class Session implements AgentSession {
 
   async undeploy(graceMs: number): Promise<void> {
     await this.#options.link.request(agentSubjects.undeploy(this.id), NOTHING, {
-      timeoutMs: UNDEPLOY_TIMEOUT_MS,
+      timeoutMs: UNDEPLOY_TIMEOUT_MS + this.#patienceMs,
     });
     const { promise: waited, resolve } = Promise.withResolvers<void>();
     // The agent kills after its own grace, so this is a little longer than that.
@@ -240,7 +245,9 @@ class Session implements AgentSession {
   async #ping(lost: (reason: string) => void): Promise<void> {
     const { link, pingTimeoutMs } = this.#options;
     try {
-      await link.request(agentSubjects.ping(this.id), NOTHING, { timeoutMs: pingTimeoutMs });
+      await link.request(agentSubjects.ping(this.id), NOTHING, {
+        timeoutMs: pingTimeoutMs + this.#patienceMs,
+      });
       this.#missedPings = 0;
     } catch (error) {
       this.#missedPings += 1;
@@ -249,14 +256,20 @@ class Session implements AgentSession {
   }
 }
 
-function describeExit(exit: SandboxExit, lastWords: string | undefined): string {
+/** How an agent ended, in its own words if it had any. */
+export function describeExit(
+  { transport }: Sandbox,
+  exit: SandboxExit,
+  lastWords: string | undefined,
+): string {
   if (lastWords !== undefined) return `agent ended itself: ${lastWords}`;
+  const what = transport.kind === "network" ? "virtual machine" : "agent";
   switch (exit.kind) {
     case "exited":
-      return `agent exited with code ${exit.code}`;
+      return `${what} exited with code ${exit.code}`;
     case "signaled":
-      return `agent was killed by ${exit.signal}`;
+      return `${what} was killed by ${exit.signal}`;
     case "stopped":
-      return "agent was stopped";
+      return `${what} was stopped`;
   }
 }

@@ -5,10 +5,13 @@ import { NexError } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { Sandbox, SandboxOutput } from "../sandbox/sandbox.ts";
 import type { AgentHost } from "./agent-host.ts";
-import { createAgentSession } from "./agent-session.ts";
+import { createAgentSession, describeExit } from "./agent-session.ts";
 import type { AgentSession } from "./agent-session.ts";
 import type { NodeConfiguration } from "./configuration.ts";
 import type { StartAgent } from "./machine-pool.ts";
+
+/** A machine that is slow to boot is slow to answer, too. */
+const ANSWERS_PER_BOOT = 5;
 
 export interface AgentStarterOptions {
   readonly host: AgentHost;
@@ -49,6 +52,7 @@ export function createAgentStarter({ host, configuration, logger }: AgentStarter
       link,
       calls,
       pingTimeoutMs: configuration.agent_ping_timeout_ms,
+      patienceMs: (driver.bootTimeMs ?? 0) / ANSWERS_PER_BOOT,
       functions: configuration.functions,
       logger,
       onNotice,
@@ -87,7 +91,9 @@ async function handshake(parts: {
   const timer = setTimeout(() => fail(`no handshake within ${timeoutMs} ms`), timeoutMs);
   const aborted = (): void => fail("the node is shutting down");
   signal.addEventListener("abort", aborted, { once: true });
-  void sandbox.exit.then((exit) => fail(`it ended before its handshake (${lastWords() ?? exit.kind})`));
+  void sandbox.exit.then((exit) =>
+    fail(`it ended before its handshake (${describeExit(sandbox, exit, lastWords())})`),
+  );
   try {
     await promise;
   } finally {

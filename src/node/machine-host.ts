@@ -59,6 +59,7 @@ export async function startMachineHost(options: MachineHostOptions): Promise<Age
   const resources = stack.move();
   return {
     driver,
+    advice: ADVICE,
     isolation,
     ended: nats.exit.then((exit) => `the internal NATS server ended (${exit.kind})`),
     prepare: async (id) => {
@@ -73,6 +74,9 @@ export async function startMachineHost(options: MachineHostOptions): Promise<Age
     [Symbol.asyncDispose]: async () => resources[Symbol.asyncDispose](),
   };
 }
+
+const ADVICE =
+  "Look at what the machine said in the lines above, and at kernel, root file system and machine_template.memsize_mib in the configuration; `nex node preflight --force` makes new images";
 
 /** The network of virtual machines, as configured. */
 export function networkConfiguration(

@@ -131,7 +131,12 @@ export async function startNode(given: NodeOptions): Promise<NodeHandle> {
   stack.defer(async () => workloads.close());
   throwIfAborted(signal);
   logger.info("Workload manager starting", { sandbox: host.driver.name });
-  await workloads.open();
+  try {
+    await workloads.open(signal);
+  } catch (error) {
+    throwIfAborted(signal);
+    throw withAdvice(error, host.advice);
+  }
 
   const lameDuck = createLameDuck({
     node,
@@ -274,6 +279,13 @@ function createManager(parts: {
     instanceIdleMs: options.instanceIdleMs,
     bootTimeMs: host.driver.bootTimeMs,
   });
+}
+
+/** The error of a first agent that did not start, with the next step. */
+function withAdvice(error: unknown, hint: string | undefined): unknown {
+  if (!(error instanceof NexError) || hint === undefined) return error;
+  const { code, message } = error;
+  return new NexError({ code, message, hint: error.hint ?? hint, cause: error });
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -114,3 +114,12 @@ test("WarmPool fails waiting takers when it is closed and takes no more", async 
   assert.deepEqual(await closing, []);
   await assert.rejects(pool.take(60_000), /shutting down/);
 });
+
+test("WarmPool gives up opening when it is told to", async () => {
+  const { pool } = manualPool(1);
+  const stop = new AbortController();
+  const opened = pool.open(stop.signal);
+  stop.abort();
+  await assert.rejects(opened, /closing/);
+  assert.deepEqual(await pool.close(), []);
+});

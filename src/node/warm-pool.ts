@@ -47,12 +47,19 @@ export class WarmPool<T> {
   }
 
   /**
-   * Starts filling the pool; resolves once the first agent is idle.
+   * Starts filling the pool; resolves once the first agent is idle. The pool is closed when `signal` fires before that.
    *
    * @throws whatever the first start failed with
    */
-  async open(): Promise<void> {
-    await this.#startOne();
+  async open(signal?: AbortSignal): Promise<void> {
+    const abort = (): void => this.#closing.abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted === true) abort();
+    try {
+      await this.#startOne();
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
     if (this.#lastFailure !== undefined) throw this.#lastFailure;
     this.#refill();
   }

@@ -78,9 +78,9 @@ export class WorkloadManager {
     return Math.min(POOL_WAIT_MS.most, Math.max(POOL_WAIT_MS.least, bootTimeMs));
   }
 
-  /** Fills the warm pool; resolves once one agent is ready. */
-  async open(): Promise<void> {
-    await this.#pool.open();
+  /** Fills the warm pool; resolves once one agent is ready. Rejects at once when `signal` fires before that. */
+  async open(signal?: AbortSignal): Promise<void> {
+    await this.#pool.open(signal);
   }
 
   /**

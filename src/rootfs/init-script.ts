@@ -86,6 +86,11 @@ mount -t devpts devpts /dev/pts
 mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs /dev/shm
 mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs /tmp
 mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs /run
+# Without it a machine whose memory is full reads its programs again and again instead of ending the greediest process.
+if [ -e /sys/kernel/mm/lru_gen/min_ttl_ms ]; then
+  echo y >/sys/kernel/mm/lru_gen/enabled
+  echo 1000 >/sys/kernel/mm/lru_gen/min_ttl_ms
+fi
 ip link set lo up
 for argument in $arguments; do
   case $argument in

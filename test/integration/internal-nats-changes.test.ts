@@ -1,5 +1,8 @@
 // Agents come and go, and the others do not notice.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createConnection, createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { describe, test } from "node:test";
 import { connectNetworkLink } from "../../src/agent/network-link.ts";
 import type { Link } from "../../src/agent-api/link.ts";
@@ -50,6 +53,33 @@ describe("InternalNats", { timeout: LONG_MS }, () => {
     await Promise.all(asking);
     assert.deepEqual(errors, []);
     assert.ok(count > 100, `only ${count} requests were made meanwhile`);
+  });
+
+  test("an agent too slow to introduce itself before others are added gets in all the same", async () => {
+    await using nats = await startTestInternalNats();
+    const slow = await nats.addAgent("slow");
+    let connections = 0;
+    const relay = createServer((client) => {
+      connections += 1;
+      const server = createConnection(nats.port, nats.host);
+      server.pipe(client);
+      if (connections > 1) client.pipe(server);
+      // The first connection says nothing before the server has read its new configuration.
+      else void once(server, "data").then(async () => nats.addAgent("other"));
+      for (const socket of [client, server]) socket.on("error", () => {});
+    });
+    relay.listen(0, "127.0.0.1");
+    await once(relay, "listening");
+    const { port } = relay.address() as AddressInfo;
+    const link = await connectNetworkLink({
+      id: "slow",
+      host: "127.0.0.1",
+      port,
+      nkeySeed: slow.nkeySeed,
+    });
+    assert.equal(connections, 2);
+    await link.close();
+    relay.close();
   });
 
   test("a reply that is in flight during a reload arrives, either way", async () => {

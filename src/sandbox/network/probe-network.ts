@@ -71,7 +71,11 @@ function configurationProblems({
   const network = parseIpv4Network(subnet);
   if (network === undefined) return [`"${subnet}" is no IPv4 network like "192.168.127.0/24"`];
   return [
-    ...(networkContains(network, gateway) ? [] : ["internal node host must be in the CNI subnet"]),
+    ...(networkContains(network, gateway)
+      ? []
+      : [
+          `internal node host must be in the CNI subnet: internal_node_host is ${gateway}, cni.subnet ${subnet}`,
+        ]),
     ...(NETWORK_NAME.test(networkName) ? [] : [`"${networkName}" is no name of a network`]),
     // The kernel's limit (IFNAMSIZ); some of the names would be options of `ip`.
     ...(/^[A-Za-z][\w.]{0,14}$/.test(interfaceName) ? [] : [`"${interfaceName}" is no name of an interface`]),
