@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { NexError } from "../lib/errors.ts";
 import { encodeJson, parseJson } from "./json.ts";
 

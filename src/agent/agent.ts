@@ -15,6 +15,7 @@ import { AGENT_LOG_SOURCE } from "../agent-api/agent-log.ts";
 import type { AgentLogLevel } from "../agent-api/agent-log.ts";
 import { agentSubjects } from "../agent-api/agent-subjects.ts";
 import { encodeHandshake, parseHandshakeReply } from "../agent-api/handshake.ts";
+import type { BlockingCalls } from "../agent-api/blocking-calls.ts";
 import type { Link, LinkMessage, LinkReply } from "../agent-api/link.ts";
 import { encodeTriggerReply, triggerSubject } from "../agent-api/trigger.ts";
 import { NexError, errorText } from "../lib/errors.ts";
@@ -33,6 +34,8 @@ const HANDSHAKE_MS = 30_000;
 export interface AgentOptions {
   readonly id: string;
   readonly link: Link;
+  /** Undefined where the agent has no channel for them. */
+  readonly blockingCalls: BlockingCalls | undefined;
   /** Where the artifact of a native workload is written; exists, and is removed by the caller. */
   readonly directory: string;
   /** Whether the workload has a machine of its own. Then programs are checked before they run (protocol.md 8.1). */
@@ -104,6 +107,7 @@ export class Agent {
         request,
         id: this.#options.id,
         link: this.#options.link,
+        blockingCalls: this.#options.blockingCalls,
         directory: this.#options.directory,
         sandboxed: this.#options.sandboxed,
         log: (level, text) => this.#log(request.workload_name, level, text),

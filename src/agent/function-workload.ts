@@ -2,6 +2,7 @@ import type { AgentFunctionLimits } from "../agent-api/agent-deploy.ts";
 import type { FunctionLimits } from "../functions/function.ts";
 import { loadFunction } from "../functions/load-function.ts";
 import type { HostServices } from "../host-services/guest/host-services.ts";
+import { giveWay } from "./give-way.ts";
 import type { RunningWorkload, WorkloadLog } from "./workload.ts";
 
 /**
@@ -40,6 +41,7 @@ export async function startFunctionWorkload(spec: FunctionWorkloadSpec): Promise
     log: spec.log,
     onFatal: spec.onFatal,
   });
+  await giveWay();
   return {
     exit: new Promise(() => {}),
     invoke: async (subject, payload) => loaded.invoke(subject, payload),

@@ -2,12 +2,15 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createBlockingCalls } from "../agent-api/blocking-calls.ts";
+import type { BlockingCalls } from "../agent-api/blocking-calls.ts";
 import { createIpcLink } from "../agent-api/ipc-link.ts";
 import type { Link } from "../agent-api/link.ts";
 import type { ToldMetadata } from "../agent-api/machine-metadata.ts";
 import { parseAgentMetadata } from "../agent-api/metadata.ts";
 import type { AgentMetadata } from "../agent-api/metadata.ts";
-import { parentProcessChannel } from "../agent-api/parent-process-channel.ts";
+import { parentProcessCalls, parentProcessChannel } from "../agent-api/parent-process-channel.ts";
+import { preloadFunctionEngine } from "../functions/load-function.ts";
 import { errorText } from "../lib/errors.ts";
 import { Agent } from "./agent.ts";
 
@@ -33,7 +36,8 @@ async function run({ metadata, message }: ToldMetadata): Promise<void> {
   const link = await openLink(metadata);
   const directory = await mkdtemp(join(tmpdir(), "nex-agent-"));
   const { workloadId: id, sandboxed } = metadata;
-  const agent = new Agent({ id, link, directory, sandboxed, onFatal: dieAtOnce });
+  const blockingCalls = openCalls(metadata);
+  const agent = new Agent({ id, link, blockingCalls, directory, sandboxed, onFatal: dieAtOnce });
   let leaving: Promise<void> | undefined;
   const leave = (exitCode: number): void => {
     leaving ??= (async () => {
@@ -50,7 +54,10 @@ async function run({ metadata, message }: ToldMetadata): Promise<void> {
   } catch (error) {
     console.error(`nex-agent: no handshake with the node: ${errorText(error)}`);
     leave(1);
+    return;
   }
+  // The memory is the machine's own, and slow processors need long for it. A deploy says what is wrong with the engine.
+  if (sandboxed) await preloadFunctionEngine().catch(() => {});
 }
 
 async function openLink({ workloadId: id, transport }: AgentMetadata): Promise<Link> {
@@ -63,6 +70,11 @@ async function openLink({ workloadId: id, transport }: AgentMetadata): Promise<L
       return connectNetworkLink({ id, ...transport });
     }
   }
+}
+
+function openCalls({ transport }: AgentMetadata): BlockingCalls | undefined {
+  const descriptor = transport.kind === "channel" ? parentProcessCalls(process) : undefined;
+  return descriptor === undefined ? undefined : createBlockingCalls(descriptor);
 }
 
 /** Nothing in this process can be relied on any more: no clean-up, no exit handlers. The node cleans up after us. */

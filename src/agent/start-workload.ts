@@ -1,5 +1,6 @@
 import type { AgentDeployRequest } from "../agent-api/agent-deploy.ts";
 import { fetchArtifact } from "../agent-api/artifact.ts";
+import type { BlockingCalls } from "../agent-api/blocking-calls.ts";
 import type { Link } from "../agent-api/link.ts";
 import { NexError, errorText } from "../lib/errors.ts";
 import { startFunctionWorkload } from "./function-workload.ts";
@@ -12,6 +13,8 @@ export interface StartWorkloadOptions {
   readonly request: AgentDeployRequest;
   readonly id: string;
   readonly link: Link;
+  /** Undefined where the agent has no channel for them. */
+  readonly blockingCalls: BlockingCalls | undefined;
   readonly directory: string;
   readonly sandboxed: boolean;
   readonly log: WorkloadLog;
@@ -59,7 +62,7 @@ export async function startWorkload(options: StartWorkloadOptions): Promise<Runn
       environment: request.environment,
       limits: request.function_limits,
       fresh: request.fresh,
-      hostServices: createHostServices(link, {
+      hostServices: createHostServices(options, {
         id,
         namespace: request.namespace,
         workloadName: request.workload_name,

@@ -1,6 +1,6 @@
 /** Names the process that made something that outlives processes, so that its leftovers are found later. */
 import { readFile, readlink } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { isRunning, readProcess } from "./process-table.ts";
 
 /** A process, also after its end, after a reboot and seen from other containers. Linux only. */

@@ -30,8 +30,10 @@ export interface AgentHost extends AsyncDisposable {
 /** What was made ready for one agent; dispose takes it back, once its sandbox has ended. */
 export interface PreparedAgent extends AsyncDisposable {
   readonly metadata: SandboxSpec["metadata"];
-  /** The node's end of the link. The caller closes it. */
+  /** The node's end of the link. The caller closes it, and what {@link openCalls} gives. */
   openLink(sandbox: Sandbox): Link;
+  /** Where the agent's calls come that it waits for; only host services are served there. */
+  openCalls(sandbox: Sandbox): Link | undefined;
 }
 
 /**
@@ -41,6 +43,7 @@ export interface PreparedAgent extends AsyncDisposable {
  */
 export async function createChannelHost(driver: SandboxDriver, logger: Logger): Promise<AgentHost> {
   const isolation = await describeIsolation(driver, logger);
+  const linkLogger = limitLogger(logger, LINK_LOG_LIMIT);
   return {
     driver,
     isolation,
@@ -52,10 +55,13 @@ export async function createChannelHost(driver: SandboxDriver, logger: Logger): 
         transport: { kind: "channel" },
       }),
       openLink: ({ transport }) => {
-        if (transport.kind === "channel")
-          return createIpcLink(transport.channel, { logger: limitLogger(logger, LINK_LOG_LIMIT) });
+        if (transport.kind === "channel") return createIpcLink(transport.channel, { logger: linkLogger });
         throw new NexError({ code: "INTERNAL", message: "The sandbox has no channel to its agent" });
       },
+      openCalls: ({ transport }) =>
+        transport.kind === "channel" && transport.calls !== undefined
+          ? createIpcLink(transport.calls, { logger: linkLogger })
+          : undefined,
       [Symbol.asyncDispose]: async () => {},
     }),
     [Symbol.asyncDispose]: async () => driver[Symbol.asyncDispose](),

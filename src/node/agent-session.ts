@@ -13,7 +13,7 @@ import type { WorkloadLogLevel } from "../agent-api/agent-log.ts";
 import { agentSubjects, parseRpcSubject } from "../agent-api/agent-subjects.ts";
 import { serveArtifact } from "../agent-api/artifact.ts";
 import type { Link, LinkMessage, LinkReply } from "../agent-api/link.ts";
-import { encodeRpcResult } from "../agent-api/rpc.ts";
+import { encodeRpcResult, rpcTimeoutMs } from "../agent-api/rpc.ts";
 import { parseTriggerReply, triggerHeaders } from "../agent-api/trigger.ts";
 import { answerHostServiceCall, NO_SERVICES } from "../host-services/host/host-services.ts";
 import type { WorkloadServices } from "../host-services/host/host-services.ts";
@@ -74,6 +74,8 @@ export interface AgentSession {
 export interface AgentSessionOptions {
   readonly sandbox: Sandbox;
   readonly link: Link;
+  /** The agent's calls that its only thread waits for; undefined where it has no channel for them. */
+  readonly calls: Link | undefined;
   readonly pingTimeoutMs: number;
   /** How much longer than usual its answers may take: software emulation is slow. Default 0. */
   readonly patienceMs?: number;
@@ -105,13 +107,14 @@ class Session implements AgentSession {
   #stopping: Promise<SandboxExit> | undefined;
 
   constructor(options: AgentSessionOptions) {
-    const { sandbox, link } = options;
+    const { sandbox, link, calls } = options;
     this.#options = options;
     this.id = sandbox.id;
     this.#patienceMs = options.patienceMs ?? 0;
     link.handle(agentSubjects.logs(this.id), ({ body }) => this.#receiveLog(body));
     link.handle(agentSubjects.events(this.id), ({ body }) => this.#receiveEvent(body));
-    link.handle(agentSubjects.rpcs(this.id), async (message) => this.#serve(message));
+    for (const way of [link, calls])
+      way?.handle(agentSubjects.rpcs(this.id), async (message) => this.#serve(message));
     const { promise, resolve } = Promise.withResolvers<string>();
     this.lost = promise;
     void sandbox.exit.then((exit) => resolve(describeExit(sandbox, exit, options.lastWords())));
@@ -186,10 +189,12 @@ class Session implements AgentSession {
 
   async stop(graceMs: number): Promise<SandboxExit> {
     clearInterval(this.#pingTimer);
-    const { sandbox, link } = this.#options;
+    const { sandbox, link, calls } = this.#options;
     const stopped = sandbox.stop({ graceMs });
+    // An agent that waits for an answer sees no signal.
+    const freed = calls?.close();
     this.#stopping ??= stopped.then(async (exit) => {
-      await link.close();
+      await Promise.all([link.close(), freed]);
       return exit;
     });
     return this.#stopping;
@@ -227,7 +232,13 @@ class Session implements AgentSession {
   async #serve({ subject, headers, body }: LinkMessage): Promise<LinkReply> {
     const { service = "", method = "" } = parseRpcSubject(subject) ?? {};
     return encodeRpcResult(
-      await answerHostServiceCall(this.#services.table, { service, method, headers, body }),
+      await answerHostServiceCall(this.#services.table, {
+        service,
+        method,
+        headers,
+        body,
+        timeoutMs: rpcTimeoutMs(headers),
+      }),
     );
   }
 

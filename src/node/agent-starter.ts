@@ -34,6 +34,8 @@ export function createAgentStarter({ host, configuration, logger }: AgentStarter
     const spec = { id, metadata: prepared.metadata, resources: { vcpuCount, memoryMiB } };
     const sandbox = stack.use(await driver.start(spec, { signal, onOutput }));
     const link = stack.use(prepared.openLink(sandbox));
+    const calls = prepared.openCalls(sandbox);
+    if (calls !== undefined) stack.use(calls);
     await handshake({
       id,
       sandbox,
@@ -48,6 +50,7 @@ export function createAgentStarter({ host, configuration, logger }: AgentStarter
     return createAgentSession({
       sandbox,
       link,
+      calls,
       pingTimeoutMs: configuration.agent_ping_timeout_ms,
       patienceMs: (driver.bootTimeMs ?? 0) / ANSWERS_PER_BOOT,
       functions: configuration.functions,

@@ -67,6 +67,7 @@ export async function startMachineHost(options: MachineHostOptions): Promise<Age
       return {
         metadata: encodeMachineMetadata({ workloadId: id, host, port: nats.port, nkeySeed: agent.nkeySeed }),
         openLink: () => agent.link,
+        openCalls: () => undefined,
         [Symbol.asyncDispose]: async () => agent[Symbol.asyncDispose](),
       };
     },

@@ -2,7 +2,7 @@
  * The trigger subscriptions of one function. They use a queue group per namespace and workload name, so that of
  * several deploys of one function (on any node) each message runs exactly one.
  *
- * T1 the caller is answered first; events, logs and counts come after the answer
+ * T1 the caller is answered first; events, logs and counts come after the answer has left, those of one turn together
  * T2 how many run and wait is up to the queue behind `invoke`
  * T3 a failed invocation is answered at once: empty body, `Nats-Service-Error-Code` and `Nats-Service-Error`
  * T4 once `close` has resolved no message is lost: all that arrived were answered
@@ -77,6 +77,8 @@ export async function openTriggers(options: TriggerOptions): Promise<Triggers> {
 
 class TriggerDispatcher {
   readonly #options: TriggerOptions;
+  /** Answered, not yet reported (T1). */
+  #records: TriggerRecord[] = [];
   #inFlight = 0;
   #established = false;
   #onIdle: (() => void) | undefined;
@@ -104,10 +106,12 @@ class TriggerDispatcher {
   }
 
   async idle(): Promise<void> {
-    if (this.#inFlight === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#onIdle = resolve;
-    await promise;
+    if (this.#inFlight > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#onIdle = resolve;
+      await promise;
+    }
+    this.#report();
   }
 
   async #run(arrival: Arrival): Promise<void> {
@@ -121,8 +125,15 @@ class TriggerDispatcher {
 
   #finish({ message, pattern, atMs }: Arrival, given: TriggerOutcome): void {
     const outcome = answer(message, given);
-    this.#options.onDone({ pattern, outcome, durationNs: nanosecondsSince(atMs) });
+    if (this.#records.length === 0) setImmediate(this.#report);
+    this.#records.push({ pattern, outcome, durationNs: nanosecondsSince(atMs) });
   }
+
+  readonly #report = (): void => {
+    const records = this.#records;
+    this.#records = [];
+    for (const record of records) this.#options.onDone(record);
+  };
 }
 
 /** A message, and when it arrived. */

@@ -4,7 +4,7 @@
  */
 import { basename, dirname } from "node:path";
 import { defaultConflist } from "../sandbox/network/conflist.ts";
-import { TOOL_PATH } from "../sandbox/network/host-tools.ts";
+import { SYSTEM_PATH } from "../lib/find-program.ts";
 import { debianSource } from "./debian-source.ts";
 import { downloadSource } from "./download-source.ts";
 import type { DownloadName, HostPlan } from "./host-plan.ts";
@@ -64,7 +64,7 @@ function networkTool(name: string, debianPackage: string): Requirement {
     name,
     description: `${name} network tool`,
     fileNames: [name],
-    directories: TOOL_PATH.split(":"),
+    directories: SYSTEM_PATH.split(":"),
     isProgram: true,
     sources: [debianSource(debianPackage)],
     instruction: `Install Debian's package ${debianPackage}`,

@@ -60,7 +60,12 @@ export type SandboxChannel = Duplex;
 
 /** How the node reaches the agent. `network`: the agent connects by itself, as its metadata tell it. */
 export type SandboxTransport =
-  | { readonly kind: "channel"; readonly channel: SandboxChannel }
+  | {
+      readonly kind: "channel";
+      readonly channel: SandboxChannel;
+      /** A second stream, for requests of the agent that its only thread waits for. Absent where a driver has none. */
+      readonly calls?: SandboxChannel;
+    }
   | { readonly kind: "network" };
 
 /** One line of diagnostic output of the sandbox (agent or virtual machine monitor), without its line end. */

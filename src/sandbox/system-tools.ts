@@ -1,7 +1,4 @@
-import { findProgram } from "../lib/find-program.ts";
-
-/** Not from the PATH of whoever started the node. */
-const TOOL_PATH = "/usr/bin:/bin:/usr/sbin:/sbin";
+import { findProgram, SYSTEM_PATH } from "../lib/find-program.ts";
 
 /**
  * Absolute path of a program of the system.
@@ -9,7 +6,7 @@ const TOOL_PATH = "/usr/bin:/bin:/usr/sbin:/sbin";
  * @throws {Error} naming it when there is none
  */
 export async function systemTool(name: string): Promise<string> {
-  const path = await findProgram(name, { path: TOOL_PATH });
-  if (path === undefined) throw new Error(`there is no "${name}" in ${TOOL_PATH}`);
+  const path = await findProgram(name, { path: SYSTEM_PATH });
+  if (path === undefined) throw new Error(`there is no "${name}" in ${SYSTEM_PATH}`);
   return path;
 }

@@ -19,6 +19,7 @@ import { limitOutput } from "./limited-output.ts";
 import type { MachineMonitor } from "./machine-monitor.ts";
 import { MachineSandbox } from "./machine-sandbox.ts";
 import type { VirtualMachineNetwork } from "./network/network.ts";
+import { RunningSandboxes } from "./running-sandboxes.ts";
 import type { Sandbox, SandboxDriver, SandboxProbe, SandboxSpec, SandboxStartOptions } from "./sandbox.ts";
 import { startAborted, startFailed } from "./start-failure.ts";
 
@@ -36,9 +37,7 @@ export class VirtualMachineDriver implements SandboxDriver {
   readonly name: string;
   readonly isolation = "virtual-machine";
   readonly #options: VirtualMachineDriverOptions;
-  readonly #closing = new AbortController();
-  readonly #sandboxes = new Set<Sandbox>();
-  readonly #starting = new Set<Promise<unknown>>();
+  readonly #running = new RunningSandboxes();
   #directory: Promise<TemporaryDirectory> | undefined;
 
   constructor(options: VirtualMachineDriverOptions) {
@@ -54,36 +53,28 @@ export class VirtualMachineDriver implements SandboxDriver {
     return this.#options.monitor.probe();
   }
 
-  async start(spec: SandboxSpec, options: SandboxStartOptions = {}): Promise<Sandbox> {
-    const starting = this.#start(spec, options);
-    this.#starting.add(starting);
-    try {
-      return await starting;
-    } finally {
-      this.#starting.delete(starting);
-    }
+  async start(spec: SandboxSpec, { signal, onOutput }: SandboxStartOptions = {}): Promise<Sandbox> {
+    return this.#running.start(spec, signal, async (ending) => this.#start(spec, ending, onOutput));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort();
-    await Promise.allSettled(this.#starting);
-    await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.stop()));
+    await this.#running[Symbol.asyncDispose]();
     await (await this.#directory)?.[Symbol.asyncDispose]();
   }
 
-  async #start(spec: SandboxSpec, { signal: caller, onOutput }: SandboxStartOptions): Promise<Sandbox> {
+  async #start(
+    spec: SandboxSpec,
+    signal: AbortSignal,
+    onOutput: SandboxStartOptions["onOutput"],
+  ): Promise<Sandbox> {
     const { logger, monitor } = this.#options;
-    const signal = AbortSignal.any([this.#closing.signal, ...(caller === undefined ? [] : [caller])]);
     const output = limitOutput((line) => onOutput?.(line));
     const stack = new AsyncDisposableStack();
     try {
       const process = await this.#startMonitor(spec, { signal, stack, onOutput: output.take });
       const { readExit } = monitor;
       const { lastWords } = output;
-      const sandbox = new MachineSandbox({ id: spec.id, process, stack, logger, readExit, lastWords });
-      this.#sandboxes.add(sandbox);
-      void sandbox.exit.then(() => this.#sandboxes.delete(sandbox));
-      return sandbox;
+      return new MachineSandbox({ id: spec.id, process, stack, logger, readExit, lastWords });
     } catch (error) {
       await stack.disposeAsync().catch((remains: unknown) => {
         logger.warn("Something of a machine is left", { sandbox: spec.id, error: errorText(remains) });
@@ -101,8 +92,6 @@ export class VirtualMachineDriver implements SandboxDriver {
   ): ReturnType<MachineMonitor["start"]> {
     const { signal, stack } = parts;
     signal.throwIfAborted();
-    if (!/^[A-Za-z0-9]+$/.test(spec.id))
-      throw new Error("its id has other characters than letters and digits");
     const directory = await this.#makeDirectory(spec.id);
     stack.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
     const network = stack.use(await this.#options.network.attach(spec.id, { signal }));
@@ -113,14 +102,22 @@ export class VirtualMachineDriver implements SandboxDriver {
   }
 
   async #makeDirectory(id: string): Promise<string> {
-    const parent = this.#options.temporaryDirectory ?? tmpdir();
-    this.#directory ??= makeTemporaryDirectory({ parent, prefix: "nex-machines" }).then(async (directory) => {
-      // Monitors that run as somebody else pass through it.
-      await chmod(directory.path, 0o711);
-      return directory;
-    });
+    this.#directory ??= this.#makeParent();
     const path = join((await this.#directory).path, id);
     await mkdir(path, { mode: 0o700 });
     return path;
+  }
+
+  async #makeParent(): Promise<TemporaryDirectory> {
+    const parent = this.#options.temporaryDirectory ?? tmpdir();
+    try {
+      const directory = await makeTemporaryDirectory({ parent, prefix: "nex-machines" });
+      // Monitors that run as somebody else pass through it.
+      await chmod(directory.path, 0o711);
+      return directory;
+    } catch (error) {
+      this.#directory = undefined;
+      throw error;
+    }
   }
 }

@@ -15,7 +15,7 @@ export async function whileRunning<Result>(
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const ended = new AbortController();
-  void exit.then((how) => ended.abort(new Error(`the virtual machine monitor ${endText(how)}`)));
+  void exit.then((how) => ended.abort(new Error(endText(how))));
   try {
     return await work(AbortSignal.any([signal, ended.signal]));
   } catch (error) {
@@ -25,13 +25,14 @@ export async function whileRunning<Result>(
   }
 }
 
-function endText(exit: ProcessExit): string {
+/** How a monitor ended, as a sentence. */
+export function endText(exit: ProcessExit): string {
   switch (exit.kind) {
     case "exited":
-      return `ended with exit code ${exit.code}`;
+      return `the virtual machine monitor ended with exit code ${exit.code}`;
     case "signaled":
-      return `was ended by ${exit.signal}`;
+      return `the virtual machine monitor was ended by ${exit.signal}`;
     case "stopped":
-      return "was stopped";
+      return "the virtual machine monitor was stopped";
   }
 }

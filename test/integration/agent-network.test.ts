@@ -58,6 +58,16 @@ describe("Agent over the network", { timeout: LONG_MS }, () => {
     );
   });
 
+  test(
+    "loads the engine of functions while it waits",
+    { skip: process.platform !== "linux" && "reads /proc" },
+    async () => {
+      await using agent = await startNetworkAgent(nats, "waiting1");
+      const maps = `/proc/${agent.process.pid}/maps`;
+      await until(async () => (await readFile(maps, "utf8")).includes("isolated-vm"));
+    },
+  );
+
   test("leaves when its node closes the link, and when its credentials are withdrawn", async () => {
     await using first = await startNetworkAgent(nats, "left1");
     await first.added.link.close();

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { createLogger } from "../../src/lib/logger.ts";
 import { NexError } from "../../src/lib/errors.ts";
 import {
-  createFakeFirecrackerDriver,
+  createTestFirecrackerDriver,
   makeFakeJailer,
   makeFirecrackerFiles,
 } from "../support/firecracker-bench.ts";
@@ -47,8 +47,8 @@ before(async () => {
 after(() => rm(directory, { recursive: true, force: true }));
 
 describeMachineDriverContract("firecracker", {
-  makeDriver: (parts) => createFakeFirecrackerDriver({ ...parts, files }),
-  makeBrokenDriver: (parts) => createFakeFirecrackerDriver({ ...parts, files: refusing }),
+  makeDriver: (parts) => createTestFirecrackerDriver({ ...parts, files }),
+  makeBrokenDriver: (parts) => createTestFirecrackerDriver({ ...parts, files: refusing }),
   starter: ({ temporaryDirectory, namespacePrefix, id }) => [
     process.execPath,
     STARTER,
@@ -67,7 +67,7 @@ describe("Firecracker driver", { skip }, () => {
   test("describes the machine in the order of protocol.md 11.2, with nothing secret on the kernel's command line", async () => {
     await using bench = await createTestBench();
     const own = await makeFirecrackerFiles(join(bench.temporaryDirectory, "files"));
-    await using driver = createFakeFirecrackerDriver({ ...bench, files: own });
+    await using driver = createTestFirecrackerDriver({ ...bench, files: own });
     await using _ = await driver.start(SPEC);
     const calls = await own.calls();
     const [machines = ""] = (await readdir(bench.temporaryDirectory)).filter((name) => name !== "files");
@@ -115,7 +115,7 @@ describe("Firecracker driver", { skip }, () => {
   test("applies rate limiters to the drive and to both directions of the interface; boots with an initrd", async () => {
     await using bench = await createTestBench();
     const own = await makeFirecrackerFiles(join(bench.temporaryDirectory, "files"));
-    await using driver = createFakeFirecrackerDriver({
+    await using driver = createTestFirecrackerDriver({
       ...bench,
       files: own,
       more: {
@@ -174,7 +174,7 @@ describe("Firecracker driver", { skip }, () => {
     await using bench = await createTestBench();
     const warnings: unknown[] = [];
     const logger = createLogger(({ level, message, fields }) => warnings.push([level, message, fields]));
-    await using driver = createFakeFirecrackerDriver({ ...bench, files, logger });
+    await using driver = createTestFirecrackerDriver({ ...bench, files, logger });
     await using sandbox = await driver.start({ ...SPEC, metadata: { guest: "panics" } });
     assert.deepEqual(await sandbox.exit, { kind: "exited", code: 1 });
     await until(() => warnings.length > 0);
@@ -186,7 +186,7 @@ describe("Firecracker driver", { skip }, () => {
     const own = await makeFirecrackerFiles(join(bench.temporaryDirectory, "files"));
     const fake = await makeFakeJailer(join(bench.temporaryDirectory, "files"));
     const jailer = { program: fake.program, uid: 1234, gid: 5678 };
-    await using driver = createFakeFirecrackerDriver({
+    await using driver = createTestFirecrackerDriver({
       ...bench,
       files: own,
       more: { jailer, images: { kernel: { path: own.kernel, initrd: own.kernel }, rootfs: own.rootfs } },
@@ -220,7 +220,7 @@ describe("Firecracker driver", { skip }, () => {
   test("probe names what is missing and what to do", async () => {
     await using bench = await createTestBench();
     const reasonWith = async (wrong: Partial<typeof files>): Promise<string> => {
-      await using driver = createFakeFirecrackerDriver({ ...bench, files: { ...files, ...wrong } });
+      await using driver = createTestFirecrackerDriver({ ...bench, files: { ...files, ...wrong } });
       const probe = await driver.probe();
       return probe.kind === "ready" ? probe.detail : probe.reason;
     };
@@ -240,7 +240,7 @@ async function assertStartFails(flags: readonly string[], message: RegExp): Prom
     join(directory, `broken${flags.join("").replaceAll(/\W/g, "")}`),
     flags,
   );
-  await using driver = createFakeFirecrackerDriver({ ...bench, files: broken });
+  await using driver = createTestFirecrackerDriver({ ...bench, files: broken });
   await assert.rejects(
     driver.start(SPEC),
     (error) =>

@@ -32,7 +32,7 @@ function underTest(confining: Confining): SandboxUnderTest {
       readdirSync(tmpdir())
         .filter((entry) => entry.startsWith("nex-agents-"))
         .some((entry) => existsSync(join(tmpdir(), entry, id, name))),
-    addedEnvironment: { NEX_CHANNEL_FD: "3" },
+    addedEnvironment: { NEX_CHANNEL_FD: "3", NEX_CALLS_FD: "5" },
     starter: (marker) => [process.execPath, STARTER, marker, JSON.stringify(confining)],
   };
 }

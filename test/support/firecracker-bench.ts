@@ -80,8 +80,8 @@ exec ip netns exec "\${netns##*/}" "$exe" --id "$id" --root "$base/\${exe##*/}/$
   return { program, argv: async () => (await readFile(record, "utf8")).split("\n").slice(0, -1) };
 }
 
-/** A Firecracker driver on the fake. */
-export function createFakeFirecrackerDriver(parts: {
+/** A Firecracker driver, on the fake or on the real one. */
+export function createTestFirecrackerDriver(parts: {
   readonly files: Pick<FirecrackerFiles, "program" | "kernel" | "rootfs">;
   readonly network: VirtualMachineNetwork;
   readonly temporaryDirectory: string;

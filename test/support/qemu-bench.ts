@@ -8,6 +8,7 @@ import type { MachineImages, MetadataPublisher } from "../../src/sandbox/virtual
 import { findTestKernel, makeTestGuest } from "./test-guest.ts";
 import type { GuestBehaviour } from "./virtual-machine-contract.ts";
 
+/** Debian's. */
 export const QEMU = "/usr/bin/qemu-system-x86_64";
 
 const SCRIPTS: Readonly<Record<GuestBehaviour, string>> = {

@@ -8,11 +8,11 @@
 import { delimiter } from "node:path";
 import { z } from "zod";
 import { errorText } from "../../lib/errors.ts";
-import { findProgram } from "../../lib/find-program.ts";
+import { findProgram, SYSTEM_PATH } from "../../lib/find-program.ts";
 import { exitText, lastLines, runProgram } from "../../lib/run-program.ts";
 import { TAP_PLUGIN } from "./conflist.ts";
 import type { Conflist } from "./conflist.ts";
-import { TOOL_PATH, toolLimit } from "./host-tools.ts";
+import { toolLimit } from "./host-tools.ts";
 
 /** One container, in the words of CNI, and how it is attached. */
 export interface CniAttachment {
@@ -88,7 +88,7 @@ async function runPlugin(attachment: CniAttachment, call: PluginCall): Promise<s
     program,
     argv: [],
     environment: {
-      PATH: TOOL_PATH,
+      PATH: SYSTEM_PATH,
       CNI_COMMAND: command,
       CNI_CONTAINERID: containerId,
       CNI_NETNS: namespacePath,

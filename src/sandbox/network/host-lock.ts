@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { NexError } from "../../lib/errors.ts";
 import { startProcess } from "../../lib/managed-process.ts";
-import { TOOL_PATH } from "./host-tools.ts";
+import { SYSTEM_PATH } from "../../lib/find-program.ts";
 
 /** How long the start or end of another node on this host may take. */
 const WAIT_SECONDS = "120";
@@ -16,7 +16,7 @@ export async function lockHost(file: string): Promise<AsyncDisposable> {
   const holder = await startProcess({
     program: "flock",
     argv: ["--wait", WAIT_SECONDS, file, "sh", "-c", "echo locked && exec cat"],
-    environment: { PATH: TOOL_PATH },
+    environment: { PATH: SYSTEM_PATH },
     stdio: ["pipe", "pipe", "ignore"],
   });
   const { stdout } = holder.child;

@@ -1,8 +1,6 @@
 import { NexError } from "../../lib/errors.ts";
+import { SYSTEM_PATH } from "../../lib/find-program.ts";
 import { exitText, lastLines, runProgram } from "../../lib/run-program.ts";
-
-/** Not from the PATH of whoever started the node. */
-export const TOOL_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Longest run of one program; they end within milliseconds unless the machine is in trouble. */
 const TOOL_TIMEOUT_MS = 30_000;
@@ -26,7 +24,7 @@ export async function runHostTool(
   const { exit, output, errors } = await runProgram({
     program,
     argv,
-    environment: { PATH: TOOL_PATH },
+    environment: { PATH: SYSTEM_PATH },
     ...(options.input === undefined ? {} : { input: options.input }),
     signal: toolLimit(options.signal),
   });

@@ -1,11 +1,10 @@
 import { access, constants, readFile } from "node:fs/promises";
 import { errorText } from "../../lib/errors.ts";
-import { findProgram } from "../../lib/find-program.ts";
+import { findProgram, SYSTEM_PATH } from "../../lib/find-program.ts";
 import type { SandboxProbe } from "../sandbox.ts";
 import { findPlugin } from "./cni.ts";
 import { NETWORK_NAME, TAP_PLUGIN, loadConflist } from "./conflist.ts";
 import type { Conflist } from "./conflist.ts";
-import { TOOL_PATH } from "./host-tools.ts";
 import { networkContains, parseIpv4Network } from "./ipv4.ts";
 
 /** Where the network of virtual machines is described. */
@@ -115,7 +114,7 @@ const TOOL_PACKAGES = {
 async function toolProblems(): Promise<string[]> {
   const missing = [];
   for (const [name, debianPackage] of Object.entries(TOOL_PACKAGES)) {
-    if ((await findProgram(name, { path: TOOL_PATH })) === undefined) {
+    if ((await findProgram(name, { path: SYSTEM_PATH })) === undefined) {
       missing.push(`"${name}" is missing: install the Debian package ${debianPackage}`);
     }
   }

@@ -6,6 +6,7 @@ import type { Premises } from "./premises.ts";
 /** The file descriptors of a confined command. */
 export const CHANNEL_FD = 3;
 export const UP_FD = 4;
+export const CALLS_FD = 5;
 
 /** Absolute paths of the programs that confine; `diesWithParent`: setpriv can bind a process to the end of its parent. */
 export interface ConfinementTools {
@@ -96,7 +97,7 @@ function entry(
 const FIRST_PROCESS = `exec 9>&2 2>/dev/null
 echo up >&4 || exit 126
 "$@" 2>&9 9>&- 4>&- &
-exec 3>&- 4>&- 9>&-
+exec 3>&- 4>&- 5>&- 9>&-
 wait $!
 exit $?`;
 

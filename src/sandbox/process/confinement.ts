@@ -12,7 +12,7 @@
  * | memory           | control group                                  | no limit                                      |
  */
 import { release } from "node:os";
-import { findProgram } from "../../lib/find-program.ts";
+import { findProgram, SYSTEM_PATH } from "../../lib/find-program.ts";
 import { parentDeathPrefix } from "../../lib/parent-death.ts";
 import { commandLine } from "./command-line.ts";
 import type { ConfinementLayers, ConfinementTools, Container } from "./command-line.ts";
@@ -44,7 +44,7 @@ export interface Confinement {
   temporaryDirectory(premises: Premises): string;
   /**
    * The command line that runs `command` confined to its premises. It writes a line to file descriptor 4 once it is, and
-   * adds nothing to the environment; file descriptor 3 is the command's.
+   * adds nothing to the environment; file descriptors 3 and 5 are the command's.
    */
   wrap(command: readonly string[], premises: Premises): readonly string[];
 }
@@ -126,15 +126,12 @@ function countsPerNamespace(): boolean {
   return major > 5 || (major === 5 && minor >= 14);
 }
 
-/** Not from the PATH of whoever started the node. */
-const TOOL_PATH = "/usr/bin:/bin:/usr/sbin:/sbin";
-
 async function findTools(): Promise<ConfinementTools | undefined> {
   const onLinux = async (name: string): Promise<string | undefined> =>
-    process.platform === "linux" ? findProgram(name, { path: TOOL_PATH }) : undefined;
+    process.platform === "linux" ? findProgram(name, { path: SYSTEM_PATH }) : undefined;
   const [sh, env, unshare, bubblewrap, setpriv, prlimit, deathPrefix] = await Promise.all([
-    findProgram("sh", { path: TOOL_PATH }),
-    findProgram("env", { path: TOOL_PATH }),
+    findProgram("sh", { path: SYSTEM_PATH }),
+    findProgram("env", { path: SYSTEM_PATH }),
     onLinux("unshare"),
     onLinux("bwrap"),
     onLinux("setpriv"),

@@ -1,6 +1,7 @@
 /**
- * Runs each agent as a child process with a channel to this process (file descriptor 3, named by NEX_CHANNEL_FD). On
- * Linux, where the kernel allows it, in a PID namespace of its own:
+ * Runs each agent as a child process with a channel to this process (file descriptor 3, named by NEX_CHANNEL_FD) and a
+ * second one for calls that the agent waits for (5, NEX_CALLS_FD). On Linux, where the kernel allows it, in a PID
+ * namespace of its own:
  *
  *     this process ── setpriv, bubblewrap or unshare ── first of the namespace ── agent ── workload, daemons …
  *       kill -9 ─────► killed by the kernel ──────────► and with it the namespace
@@ -13,17 +14,19 @@ import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { Duplex } from "node:stream";
 import { finished } from "node:stream/promises";
-import { NexError, errorText } from "../../lib/errors.ts";
+import { errorText } from "../../lib/errors.ts";
 import { findProgram } from "../../lib/find-program.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { startProcess } from "../../lib/managed-process.ts";
 import type { ManagedProcess } from "../../lib/managed-process.ts";
-import { PARENT_CHANNEL_VARIABLE } from "../../lib/parent-channel.ts";
+import { PARENT_CALLS_VARIABLE, PARENT_CHANNEL_VARIABLE } from "../../lib/parent-channel.ts";
 import { makeTemporaryDirectory } from "../../lib/temporary-directory.ts";
 import type { TemporaryDirectory } from "../../lib/temporary-directory.ts";
 import { readLines } from "../output-lines.ts";
+import { RunningSandboxes } from "../running-sandboxes.ts";
+import { startAborted, startFailed } from "../start-failure.ts";
 import type { Sandbox, SandboxDriver, SandboxProbe, SandboxSpec, SandboxStartOptions } from "../sandbox.ts";
-import { CHANNEL_FD, UP_FD } from "./command-line.ts";
+import { CALLS_FD, CHANNEL_FD, UP_FD } from "./command-line.ts";
 import { findConfinement } from "./confinement.ts";
 import type { Confinement, ConfinementKind } from "./confinement.ts";
 import { openControlGroups } from "./control-groups.ts";
@@ -70,9 +73,7 @@ class ProcessDriver implements SandboxDriver {
   readonly name = "process";
   readonly isolation = "process";
   readonly #options: ProcessDriverOptions;
-  readonly #closing = new AbortController();
-  readonly #sandboxes = new Set<Sandbox>();
-  readonly #starting = new Set<Promise<unknown>>();
+  readonly #running = new RunningSandboxes();
   readonly #users = new Set<number>();
   #groups: Promise<ControlGroups | undefined> | undefined;
   #confinement: Promise<Confinement | undefined> | undefined;
@@ -92,35 +93,24 @@ class ProcessDriver implements SandboxDriver {
     return { kind: "ready", detail: confinement.detail, missing: confinement.missing };
   }
 
-  async start(spec: SandboxSpec, options: SandboxStartOptions = {}): Promise<Sandbox> {
-    const starting = this.#start(spec, options);
-    this.#starting.add(starting);
-    try {
-      const sandbox = await starting;
-      this.#sandboxes.add(sandbox);
-      void sandbox.exit.then(() => this.#sandboxes.delete(sandbox));
-      return sandbox;
-    } finally {
-      this.#starting.delete(starting);
-    }
+  async start(spec: SandboxSpec, { signal, onOutput }: SandboxStartOptions = {}): Promise<Sandbox> {
+    return this.#running.start(spec, signal, async (ending) => this.#start(spec, ending, onOutput));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort();
-    await Promise.allSettled(this.#starting);
-    await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.stop()));
+    await this.#running[Symbol.asyncDispose]();
     await (await this.#groups)?.[Symbol.asyncDispose]();
     await (await this.#directory)?.[Symbol.asyncDispose]();
   }
 
-  async #start(spec: SandboxSpec, { signal: caller, onOutput }: SandboxStartOptions): Promise<Sandbox> {
+  async #start(
+    spec: SandboxSpec,
+    signal: AbortSignal,
+    onOutput: SandboxStartOptions["onOutput"],
+  ): Promise<Sandbox> {
     const { logger } = this.#options;
-    const signal = AbortSignal.any([this.#closing.signal, ...(caller === undefined ? [] : [caller])]);
-    throwIfAborted(spec, signal);
-    if (!/^[A-Za-z0-9]+$/.test(spec.id))
-      throw startFailed(spec, "its id has other characters than letters and digits");
     const confinement = await this.#findConfinement();
-    if (confinement === undefined) throw startFailed(spec, NO_SHELL);
+    if (confinement === undefined) throw startFailed(spec.id, NO_SHELL);
     const premises = await this.#takePremises(spec, confinement);
     const cleanUp = async (): Promise<void> => {
       await premises[Symbol.asyncDispose]();
@@ -130,15 +120,23 @@ class ProcessDriver implements SandboxDriver {
       await cleanUp();
       throw error;
     });
-    const [channel, up] = [child.child.stdio[CHANNEL_FD], child.child.stdio[UP_FD]];
+    const [channel, up, calls] = [CHANNEL_FD, UP_FD, CALLS_FD].map((place) =>
+      duplex(child.child.stdio[place]),
+    );
     const { stdout, stderr } = child.child;
-    if (!(channel instanceof Duplex) || !(up instanceof Duplex) || stdout === null || stderr === null) {
+    if (
+      channel === undefined ||
+      up === undefined ||
+      calls === undefined ||
+      stdout === null ||
+      stderr === null
+    ) {
       await child.stop({ graceMs: 0 });
       await cleanUp();
-      throw startFailed(spec, "a pipe is missing");
+      throw startFailed(spec.id, "a pipe is missing");
     }
     // An agent that is killed resets its channel, perhaps before anybody listens to it.
-    channel.on("error", () => {});
+    for (const stream of [channel, calls]) stream.on("error", () => {});
     const complaints: string[] = [];
     let isUp = false;
     readLines(stdout, (line) => onOutput?.({ stream: "stdout", line }));
@@ -155,15 +153,19 @@ class ProcessDriver implements SandboxDriver {
       confinement,
       remains,
       channel,
+      calls,
       logger,
       cleanUp,
     });
     if (outcome === "up" && !signal.aborted) return sandbox;
     await sandbox.stop({ graceMs: 0 });
-    channel.destroy();
-    throwIfAborted(spec, signal);
+    for (const stream of [channel, calls]) stream.destroy();
+    if (signal.aborted) throw startAborted(spec.id, signal);
     await finished(stderr).catch(() => {});
-    throw startFailed(spec, complaints.length === 0 ? `the agent process ${outcome}` : complaints.join("; "));
+    throw startFailed(
+      spec.id,
+      complaints.length === 0 ? `the agent process ${outcome}` : complaints.join("; "),
+    );
   }
 
   /** Premises for this sandbox alone. */
@@ -174,7 +176,7 @@ class ProcessDriver implements SandboxDriver {
       return await this.#makePremises({ id, user });
     } catch (cause) {
       if (user !== undefined) this.#users.delete(user);
-      throw startFailed({ id }, errorText(cause), cause);
+      throw startFailed(id, errorText(cause), cause);
     }
   }
 
@@ -193,7 +195,7 @@ class ProcessDriver implements SandboxDriver {
     const { agentProgram, agentArgv, workingDirectory = "/" } = this.#options;
     if (!agentProgram.startsWith("/") || (await findProgram(agentProgram)) === undefined) {
       throw startFailed(
-        spec,
+        spec.id,
         `the agent program "${agentProgram}" is no executable file with an absolute path`,
       );
     }
@@ -206,12 +208,13 @@ class ProcessDriver implements SandboxDriver {
           ...asEnvironment(spec.metadata),
           TMPDIR: confinement.temporaryDirectory(premises),
           [PARENT_CHANNEL_VARIABLE]: String(CHANNEL_FD),
+          [PARENT_CALLS_VARIABLE]: String(CALLS_FD),
         },
         workingDirectory,
-        stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
+        stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
       });
     } catch (cause) {
-      throw startFailed(spec, errorText(cause), cause);
+      throw startFailed(spec.id, errorText(cause), cause);
     }
   }
 
@@ -245,23 +248,13 @@ function asEnvironment(metadata: SandboxSpec["metadata"]): Record<string, string
   return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name, String(value)]));
 }
 
+function duplex(stream: unknown): Duplex | undefined {
+  return stream instanceof Duplex ? stream : undefined;
+}
+
 const NO_SHELL = "There is no shell in /usr/bin or /bin to start agents with";
 
 async function findRemains(confinement: Confinement, { pid }: ManagedProcess): Promise<Remains> {
   if (confinement.kind === "process-group") return treeRemains(pid);
   return namespaceRemains(await firstChild(pid));
-}
-
-function throwIfAborted({ id }: SandboxSpec, signal: AbortSignal): void {
-  if (!signal.aborted) return;
-  const message = `Cannot start sandbox "${id}": ${errorText(signal.reason)}`;
-  throw new NexError({ code: "ABORTED", message, cause: signal.reason });
-}
-
-function startFailed({ id }: Pick<SandboxSpec, "id">, reason: string, cause?: unknown): NexError {
-  return new NexError({
-    code: "SANDBOX_START_FAILED",
-    message: `Cannot start sandbox "${id}": ${reason}`,
-    cause,
-  });
 }

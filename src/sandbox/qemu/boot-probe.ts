@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { errorText } from "../../lib/errors.ts";
+import { makeTemporaryDirectory } from "../../lib/temporary-directory.ts";
 import { limitOutput } from "../limited-output.ts";
+import type { SandboxOutput } from "../sandbox.ts";
 import type { MachineImages } from "../virtual-machine.ts";
+import { endText } from "../while-running.ts";
 import type { Accelerator, MachineType } from "./qemu-arguments.ts";
 import { startQemu } from "./start-qemu.ts";
 
@@ -30,7 +30,7 @@ const MEMORY_MIB = 128;
  * nothing: there are hosts where that works and guests hang.
  */
 export async function bootProbe(parts: BootProbeParts): Promise<BootProbe> {
-  const { program, images, machine, accelerator, timeoutMs } = parts;
+  const { timeoutMs } = parts;
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = parts.signal === undefined ? timeout : AbortSignal.any([parts.signal, timeout]);
   let saidOk = false;
@@ -39,39 +39,41 @@ export async function bootProbe(parts: BootProbeParts): Promise<BootProbe> {
     saidOk ||= line.includes(OK);
     if (line.trim() !== "") lastLine = line;
   });
-  const directory = await mkdtemp(join(tmpdir(), "nex-probe-"));
   const stack = new AsyncDisposableStack();
-  stack.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
-  const outcome = await bootAndWait(stack).catch((error: unknown) => errorText(error));
+  const end = await runGuest({ ...parts, signal, onOutput: output.take, stack }).catch(errorText);
+  // Also hands on the rest of the output.
   await stack.disposeAsync();
   parts.signal?.throwIfAborted();
-  if (outcome === "ended" && saidOk) return { kind: "booted" };
-  const how = timeout.aborted ? `did not boot and power off within ${timeoutMs} ms` : outcome;
+  if (end === GUEST_LEFT && saidOk) return { kind: "booted" };
+  const how = timeout.aborted ? `no boot and power-off within ${timeoutMs} ms` : end;
   const words = output.lastWords().at(-1) ?? lastLine;
-  return { kind: "failed", reason: `a guest ${how}${words === "" ? "" : ` (${words})`}` };
+  return { kind: "failed", reason: words === "" ? how : `${how} (${words})` };
+}
 
-  async function bootAndWait(resources: AsyncDisposableStack): Promise<string> {
-    const qemu = await startQemu({
-      program,
-      machine: {
-        name: "probe",
-        images,
-        machine,
-        accelerator,
-        resources: { vcpuCount: 1, memoryMiB: MEMORY_MIB },
-        bootArguments: ["nex.probe"],
-      },
-      directory,
-      signal,
-      onOutput: output.take,
-      stack: resources,
-    });
-    const waiting = new AbortController();
-    const giveUp = delay(timeoutMs, undefined, { signal: AbortSignal.any([signal, waiting.signal]) });
-    const exit = await Promise.race([qemu.exit, giveUp.catch(() => {})]);
-    waiting.abort();
-    if (exit === undefined) return "hangs";
-    if (exit.kind !== "exited") return "was killed";
-    return exit.code === 0 ? "ended" : `ended QEMU with exit code ${exit.code}`;
-  }
+const GUEST_LEFT = "the guest left without a word";
+
+/** Resolves with how the guest ended. */
+async function runGuest(
+  parts: BootProbeParts & {
+    readonly signal: AbortSignal;
+    readonly onOutput: (output: SandboxOutput) => void;
+    readonly stack: AsyncDisposableStack;
+  },
+): Promise<string> {
+  const { program, images, machine, accelerator, signal, onOutput, stack } = parts;
+  const { path } = stack.use(await makeTemporaryDirectory({ parent: tmpdir(), prefix: "nex-probe" }));
+  const resources = { vcpuCount: 1, memoryMiB: MEMORY_MIB };
+  const bootArguments = ["nex.probe"];
+  const qemu = await startQemu({
+    program,
+    machine: { name: "probe", images, machine, accelerator, resources, bootArguments },
+    directory: path,
+    signal,
+    onOutput,
+    stack,
+  });
+  signal.throwIfAborted();
+  signal.addEventListener("abort", () => qemu.signal("SIGKILL"), { once: true });
+  const exit = await qemu.exit;
+  return exit.kind === "exited" && exit.code === 0 ? GUEST_LEFT : endText(exit);
 }

@@ -56,6 +56,13 @@ test("qemuArguments gives the guest's kernel only what everybody may read", () =
   ]);
 });
 
+test("qemuArguments keeps an emulated guest from panicking on a busy host", () => {
+  const { network: _network, ...machine } = MACHINE;
+  assert.deepEqual(valuesOf(qemuArguments({ ...machine, accelerator: "tcg" }), "-append"), [
+    "console=ttyS0 quiet reboot=t panic=-1 root=/dev/vda rw no_timer_check",
+  ]);
+});
+
 function valuesOf(argv: readonly string[], option: string): readonly (string | undefined)[] {
   return argv.flatMap((word, index) => (word === option ? [argv[index + 1]] : []));
 }
