@@ -72,7 +72,10 @@ export async function startMachineBench(driver: MachineDriver): Promise<MachineB
   await symlink(assets.rootfs, join(resources, "rootfs.ext4"));
   stack.use(await startServer(host));
   const server = `nats://127.0.0.1:${NATS_PORT}`;
-  const run = { prefix: host.prefix, env: { TMPDIR: temporary, HOME: home } };
+  const run = {
+    prefix: host.prefix,
+    env: { TMPDIR: temporary, HOME: home, NEX_NATS_SERVER: await testNatsServer() },
+  };
   const launch = (args: readonly string[], options: RunNexOptions = {}): Promise<RunningNex> =>
     startNex(["-s", server, ...args], { ...run, ...options });
   const resourcesOfBench = stack.move();
