@@ -7,6 +7,8 @@ import { chmod, copyFile, mkdir, readFile, readdir, symlink, writeFile } from "n
 import { join } from "node:path";
 import { findProgram } from "../../src/lib/find-program.ts";
 import { startProcess } from "../../src/lib/managed-process.ts";
+import { extractVmlinux } from "../../src/sandbox/kernel/describe-kernel.ts";
+import { probeAccelerator } from "../../src/sandbox/qemu/probe-accelerator.ts";
 import { takeCensus } from "./census.ts";
 import type { Census } from "./census.ts";
 import { runNex, startNex } from "./run-nex.ts";
@@ -48,10 +50,19 @@ export interface MachineBench extends AsyncDisposable {
   census(): Promise<Census>;
 }
 
-/** Why this machine cannot run machines of the driver; else what they are made of. */
+/** What machines of the driver are made of, or why they cannot run here. */
 export async function machineAssets(driver: MachineDriver): Promise<VmAssets> {
-  const reason = (await noTestHost()) || (driver === "firecracker" && (await noFirecracker()));
-  return reason === false ? vmAssets() : { kind: "missing", reason };
+  const host = await noTestHost();
+  if (host !== false) return { kind: "missing", reason: host };
+  if (driver === "qemu") return vmAssets();
+  const program = await findProgram("firecracker", { path: process.env["PATH"] ?? "" });
+  if (program === undefined) return { kind: "missing", reason: "firecracker is not installed" };
+  const assets = await vmAssets();
+  if (assets.kind === "missing") return assets;
+  const { qemu, kernel: path, initrd, rootfs } = assets;
+  const images = { kernel: { path, initrd }, rootfs };
+  const { accelerator, reason } = await probeAccelerator({ program: qemu, images, machine: "q35" });
+  return accelerator === "kvm" ? assets : { kind: "missing", reason };
 }
 
 export async function startMachineBench(driver: MachineDriver): Promise<MachineBench> {
@@ -67,7 +78,9 @@ export async function startMachineBench(driver: MachineDriver): Promise<MachineB
   // Whoever runs Firecracker's jailer or a confined agent passes through it.
   await chmod(host.directory, 0o711);
   await chmod(temporary, 0o1777);
-  await copyFile(assets.kernel, join(resources, "vmlinux"));
+  const kernel = join(resources, "vmlinux");
+  if (driver === "firecracker") await extractVmlinux(assets.kernel, kernel);
+  else await copyFile(assets.kernel, kernel);
   await symlink(assets.initrd, join(resources, "initrd"));
   await symlink(assets.rootfs, join(resources, "rootfs.ext4"));
   stack.use(await startServer(host));
@@ -152,10 +165,4 @@ async function startServer(host: TestHost): Promise<AsyncDisposable> {
       await server.stop();
     },
   };
-}
-
-async function noFirecracker(): Promise<string | false> {
-  const program = await findProgram("firecracker", { path: process.env["PATH"] ?? "" });
-  if (program === undefined) return "firecracker is not installed";
-  return false;
 }
