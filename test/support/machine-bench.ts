@@ -116,7 +116,7 @@ export async function startMachineBench(driver: MachineDriver): Promise<MachineB
 
 /** Resolves once the node has warmed up that many machines since its start. */
 export async function warmed(node: RunningNex, count: number): Promise<void> {
-  const line = "Adding new agent process to warm pool";
+  const line = "Adding new VM to warm pool";
   const reached = (): boolean => node.stderr().split(line).length > count;
   await until(reached, {
     timeoutMs: BOOT_MS,
