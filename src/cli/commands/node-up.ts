@@ -89,6 +89,15 @@ export const nodeUp = defineCommand({
     const { otel_metrics: metrics, otel_traces: traces } = configuration;
     if (metrics || traces) logger.warn("This version exports no telemetry yet", { metrics, traces });
 
+    if (flags["embedded-nats"] && !configuration.no_sandbox) {
+      logger.warn(
+        "Workloads in virtual machines cannot reach the embedded NATS server: it listens on 127.0.0.1",
+        {
+          instead: "public_nats_server, as in examples/nodeconfigs/qemu.json",
+        },
+      );
+    }
+
     await using stack = new AsyncDisposableStack();
     const server = flags["embedded-nats"]
       ? stack.use(
