@@ -74,10 +74,7 @@ export async function startMachineHost(options: MachineHostOptions): Promise<Age
 }
 
 /** The network of virtual machines, as configured. */
-export function networkConfiguration(
-  configuration: NodeConfiguration,
-  searchPath: string,
-): NetworkConfiguration {
+function networkConfiguration(configuration: NodeConfiguration, searchPath: string): NetworkConfiguration {
   const { cni, internal_node_host: gateway } = configuration;
   return {
     networkName: cni.network_name,

@@ -119,7 +119,7 @@ describe("QEMU driver", { skip, timeout: 230_000 }, () => {
     assert.match(await probeWith({ program: "/nonexistent/qemu" }), /no QEMU .*qemu-system-x86/);
     const images = { ...guestOf("stays"), rootfs: "/nonexistent/rootfs" };
     assert.match(await probeWith({ images }), /no file "\/nonexistent\/rootfs"/);
-    assert.match(await probeWith({}), /\(q35\) with software emulation: as configured/);
+    assert.match(await probeWith({}), /\(QEMU, software emulation\)/);
   });
 });
 
@@ -153,7 +153,7 @@ describe("boot probe", { skip, timeout: 230_000 }, () => {
     const images = await makeTestGuest(join(directory, "kvm"), requireKernel(), PROBE);
     const cacheFile = join(directory, "verdicts", "accelerator.json");
     const verdict = await probeAccelerator({ ...common, images, cacheFile });
-    assert.match(verdict.reason, /a guest booted with KVM|KVM does not work here: a guest|cannot open/);
+    assert.match(verdict.reason, /a guest booted with KVM|KVM does not work here: \w|cannot open/);
     const kept = JSON.parse(await readFile(cacheFile, "utf8")) as object;
     assert.deepEqual({ ...verdict, ...kept }, kept);
     // A program that cannot run would give another verdict, had it been asked.

@@ -20,10 +20,15 @@ export interface BootProbeParts {
 }
 
 /** Whether a guest booted. */
-export type BootProbe = { readonly kind: "booted" } | { readonly kind: "failed"; readonly reason: string };
+export type BootProbe =
+  | { readonly kind: "booted" }
+  /** `lastLines`: of the console. */
+  | { readonly kind: "failed"; readonly reason: string; readonly lastLines: readonly string[] };
 
 const OK = "nex-probe: ok";
+const ENDED = "a guest ended without a word";
 const MEMORY_MIB = 128;
+const LAST_LINES = 10;
 
 /**
  * Boots a guest without a network that is to say that it runs and to power off, within the time. Opening /dev/kvm says
@@ -34,10 +39,11 @@ export async function bootProbe(parts: BootProbeParts): Promise<BootProbe> {
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = parts.signal === undefined ? timeout : AbortSignal.any([parts.signal, timeout]);
   let saidOk = false;
-  let lastLine = "";
+  const lastLines: string[] = [];
   const output = limitOutput(({ line }) => {
     saidOk ||= line.includes(OK);
-    if (line.trim() !== "") lastLine = line;
+    if (line.trim() !== "") lastLines.push(line.trimEnd());
+    if (lastLines.length > LAST_LINES) lastLines.shift();
   });
   const directory = await mkdtemp(join(tmpdir(), "nex-probe-"));
   const stack = new AsyncDisposableStack();
@@ -45,10 +51,10 @@ export async function bootProbe(parts: BootProbeParts): Promise<BootProbe> {
   const outcome = await bootAndWait(stack).catch((error: unknown) => errorText(error));
   await stack.disposeAsync();
   parts.signal?.throwIfAborted();
-  if (outcome === "ended" && saidOk) return { kind: "booted" };
-  const how = timeout.aborted ? `did not boot and power off within ${timeoutMs} ms` : outcome;
-  const words = output.lastWords().at(-1) ?? lastLine;
-  return { kind: "failed", reason: `a guest ${how}${words === "" ? "" : ` (${words})`}` };
+  if (outcome === ENDED && saidOk) return { kind: "booted" };
+  const how = timeout.aborted ? `a guest did not boot and power off within ${timeoutMs} ms` : outcome;
+  const words = output.lastWords().at(-1) ?? lastLines.at(-1) ?? "";
+  return { kind: "failed", reason: `${how}${words === "" ? "" : ` (${words})`}`, lastLines };
 
   async function bootAndWait(resources: AsyncDisposableStack): Promise<string> {
     const qemu = await startQemu({
@@ -70,8 +76,8 @@ export async function bootProbe(parts: BootProbeParts): Promise<BootProbe> {
     const giveUp = delay(timeoutMs, undefined, { signal: AbortSignal.any([signal, waiting.signal]) });
     const exit = await Promise.race([qemu.exit, giveUp.catch(() => {})]);
     waiting.abort();
-    if (exit === undefined) return "hangs";
-    if (exit.kind !== "exited") return "was killed";
-    return exit.code === 0 ? "ended" : `ended QEMU with exit code ${exit.code}`;
+    if (exit === undefined) return "a guest hangs";
+    if (exit.kind !== "exited") return "QEMU was killed";
+    return exit.code === 0 ? ENDED : `a guest ended QEMU with exit code ${exit.code}`;
   }
 }
