@@ -10,8 +10,9 @@ const INSTALL_LIMIT_MS = 900_000;
 export function debianSource(packageName: string): Source {
   return {
     title: `Debian's package ${packageName}`,
+    isPackage: true,
     install: async (context) => {
-      const apt = await aptGet(packageName, context);
+      const apt = await aptGet(context);
       const run = async (argv: readonly string[], timeoutMs: number): Promise<string> =>
         runTool({
           program: apt,
@@ -36,11 +37,11 @@ export function debianSource(packageName: string): Source {
   };
 }
 
-async function aptGet(packageName: string, { environment }: InstallContext): Promise<string> {
+async function aptGet({ environment }: InstallContext): Promise<string> {
   const apt = await findProgram("apt-get", { path: environment["PATH"] ?? "" });
   if (apt === undefined) throw unavailable("there is no apt-get here");
   if (process.getuid?.() !== 0) {
-    throw unavailable(`only root may: sudo apt-get install --no-install-recommends ${packageName}`);
+    throw unavailable("only root may install packages");
   }
   return apt;
 }

@@ -79,8 +79,10 @@ export const nodeUp = defineCommand({
   run: async (context) => {
     const { flags, sources, environment, logger, signal, build } = context;
     checkServerFlags(flags, sources);
+    const { checkHost } = await import("../../node/check-host.ts");
     const path = flags.config ?? (existsSync(DEFAULT_CONFIGURATION) ? DEFAULT_CONFIGURATION : undefined);
     const configuration = await loadNodeConfiguration(path, overrides(flags, sources));
+    await checkHost(configuration, environment["PATH"] ?? "");
     const hasOwnServer = flags["embedded-nats"] || configuration.public_nats_server !== undefined;
     if (!hasOwnServer) await checkReachable(context);
     if (path !== undefined) logger.info("Loaded node configuration", { config_path: path });
