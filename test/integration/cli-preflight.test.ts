@@ -1,30 +1,12 @@
 // `nex node preflight` against a mirror on loopback, with stand-ins for QEMU and apt-get.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import { findProgram } from "../../src/lib/find-program.ts";
-import { canOpenKvm } from "../../src/sandbox/qemu/kvm.ts";
-import { findPlugin } from "../../src/sandbox/network/cni.ts";
-import { SYSTEM_PATH } from "../../src/lib/find-program.ts";
-import { makePreflightHost, MIRRORED } from "../support/preflight-host.ts";
+import { makePreflightHost, MIRRORED, whatPreflightMisses } from "../support/preflight-host.ts";
 import type { PreflightHost } from "../support/preflight-host.ts";
-import { runNex } from "../support/run-nex.ts";
 
-const skip = await whatIsMissing();
-const hasKvm = await canOpenKvm();
-
-/** They are packages of the system: a test does not install those. */
-async function whatIsMissing(): Promise<string | false> {
-  if (process.arch !== "x64") return "the stand-in for QEMU is one for x64";
-  for (const name of ["ip", "tc", "iptables", "flock"]) {
-    if ((await findProgram(name, { path: SYSTEM_PATH })) === undefined) return `${name} is not installed`;
-  }
-  for (const name of ["host-local", "ptp"]) {
-    if ((await findPlugin(name, [])) === undefined) return `the CNI plugin ${name} is not installed`;
-  }
-  return false;
-}
+const skip = await whatPreflightMisses();
 
 function lines(text: string): string[] {
   return text.split("\n").filter((line) => line !== "");
@@ -264,7 +246,7 @@ describe("nex node preflight", { skip, concurrency: 2 }, () => {
       /tc-redirect-tap" is there already .*: move it away, or replace it with --force/,
     );
     assert.equal(await readFile(host.path("cni", "tc-redirect-tap"), "utf8"), "not executable");
-    await writeFile(host.path("cni", "tc-redirect-tap"), "", { mode: 0o755 });
+    await chmod(host.path("cni", "tc-redirect-tap"), 0o755);
     assert.equal((await host.preflight(["--yes"])).code, 0);
     assert.equal(await readFile(host.path("conf", "fcnet.conflist"), "utf8"), "{}");
   });
@@ -306,98 +288,6 @@ describe("nex node preflight", { skip, concurrency: 2 }, () => {
     assert.deepEqual(await nameservers(["--cni_ns=1.1.1.1", "--cni_ns=8.8.8.8"], ["9.9.9.9"]), {
       nameservers: ["1.1.1.1", "8.8.8.8"],
     });
-  });
-
-  test("says what a guest said last that does not boot, and ends with 1", async () => {
-    await using host = await makePreflightHost({ qemu: "does not boot" });
-    const { code, stdout, stderr } = await host.preflight(["--yes"]);
-    assert.equal(code, 1);
-    assert.match(stdout, /^⛔ Virtualization - software emulation: .*ended with exit code 1/m);
-    assert.match(stdout, /^\tKernel panic - not syncing$/m);
-    assert.match(stderr, /^nex: error: This host runs no virtual machines\nhint: .*--force/m);
-    const json = await host.preflight(["--yes", "--json"]);
-    assert.equal(json.code, 1);
-    assert.match(json.stdout, /"ok": false/);
-    assert.match(json.stdout, /"kind": "failed"/);
-  });
-
-  test("a guest that boots with KVM decides", { skip: hasKvm ? false : "cannot open /dev/kvm" }, async () => {
-    await using host = await makePreflightHost({ qemu: "boots with KVM" });
-    const { code, stdout } = await host.preflight(["--yes"]);
-    assert.equal(code, 0);
-    assert.equal(lines(stdout).at(-1), "✅ Virtualization - KVM boots a guest");
-    assert.deepEqual(await host.boots(), ["kvm"]);
-  });
-
-  test("Firecracker without KVM is refused with the next step; --check only tells", async () => {
-    await using host = await makePreflightHost({});
-    await writeFile(host.path("bin", "firecracker"), "#!/bin/sh\n", { mode: 0o755 });
-    host.configure({ sandbox: "firecracker" });
-    const { code, stdout, stderr } = await host.preflight(["--yes"]);
-    assert.equal(code, 1);
-    assert.match(stdout, /^✅ Dependency Satisfied - .*\/bin\/firecracker \[Firecracker VM binary\]$/m);
-    assert.match(stdout, /^⛔ Virtualization - Firecracker needs KVM: /m);
-    assert.match(stderr, /^hint: .*"sandbox": "qemu"/m);
-    const check = await host.preflight(["--check"]);
-    assert.equal(check.code, 0);
-    assert.match(check.stdout, /^⛔ Virtualization - Firecracker needs KVM: /m);
-  });
-
-  test("node up names all that is missing, before anything starts", async () => {
-    await using host = await makePreflightHost({});
-    const up = ["node", "up", `--config=${host.path("node.json")}`, "--embedded-nats", "--nats-port=-1"];
-    const { code, stderr } = await runNex(up);
-    assert.equal(code, 1);
-    assert.equal(
-      stderr,
-      `nex: error: Cannot start the node:
-binary not found: tc-redirect-tap
-cni config file not found
-vmlinux file not found
-initrd file not found
-rootfs file not found
-hint: Get this host ready with \`nex node preflight\`, or run workloads without a sandbox: \`nex node up --no-sandbox\`
-`,
-    );
-    assert.ok(!existsSync(host.path("nex.pid")));
-  });
-});
-
-describe("nex node preflight for hosts without a sandbox", { concurrency: 2 }, () => {
-  test("--init writes a configuration once, and warns the next time", async () => {
-    await using host = await makePreflightHost({});
-    const file = host.path("new.json");
-    const args = ["node", "preflight", "--init=nosandbox", `--config=${file}`];
-    const first = await runNex(args);
-    assert.deepEqual([first.code, first.stderr], [0, `Wrote ${file}\n`]);
-    assert.match(first.stdout, /^✅ Dependency Satisfied - .*\/agent\.js \[Nex-agent binary\]\n$/);
-    assert.deepEqual(JSON.parse(await readFile(file, "utf8")), {
-      no_sandbox: true,
-      default_resource_dir: "/tmp/nex",
-      machine_pool_size: 1,
-      internal_node_host: "10.10.10.1",
-      cni: { network_name: "fcnet", interface_name: "veth0", subnet: "10.10.10.0/24" },
-      machine_template: { vcpu_count: 1, memsize_mib: 256 },
-      tags: { simple: "true" },
-    });
-    await writeFile(file, '{"no_sandbox": true}');
-    const second = await runNex(args);
-    assert.equal(second.code, 0);
-    assert.match(second.stderr, /There is a configuration already; it is left alone/);
-    assert.equal(await readFile(file, "utf8"), '{"no_sandbox": true}');
-  });
-
-  test("refuses flags that contradict each other, and versions it does not have", async () => {
-    for (const [args, message] of [
-      [["--check", "--force"], /'--check' and '--force' exclude each other/],
-      [["--install_version=9.9.9"], /'--install_version' can only be \d+\.\d+\.\d+/],
-      [["--init=vm"], /'--init'/],
-      [["--config=/nonexistent.json"], /Cannot read node configuration "\/nonexistent\.json"/],
-    ] as const) {
-      const { code, stderr } = await runNex(["node", "preflight", ...args]);
-      assert.equal(code, 1);
-      assert.match(stderr, message);
-    }
   });
 });
 

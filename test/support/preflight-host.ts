@@ -7,6 +7,9 @@ import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { findProgram } from "../../src/lib/find-program.ts";
+import { findPlugin } from "../../src/sandbox/network/cni.ts";
+import { SYSTEM_PATH } from "../../src/lib/find-program.ts";
 import { runNex, startNex } from "./run-nex.ts";
 import type { NexResult, RunNexOptions, RunningNex } from "./run-nex.ts";
 import { startHttpPeer } from "./start-http-peer.ts";
@@ -26,6 +29,18 @@ export interface PreflightHost extends AsyncDisposable {
   /** Accelerators of the guests that were started. */
   readonly boots: () => Promise<readonly string[]>;
   readonly configure: (change: Readonly<Record<string, unknown>>) => void;
+}
+
+/** What tests of preflight need and do not install; false when all of it is there. */
+export async function whatPreflightMisses(): Promise<string | false> {
+  if (process.arch !== "x64") return "the stand-in for QEMU is one for x64";
+  for (const name of ["ip", "tc", "iptables", "flock"]) {
+    if ((await findProgram(name, { path: SYSTEM_PATH })) === undefined) return `${name} is not installed`;
+  }
+  for (const name of ["host-local", "ptp"]) {
+    if ((await findPlugin(name, [])) === undefined) return `the CNI plugin ${name} is not installed`;
+  }
+  return false;
 }
 
 /** The files of the mirror. */

@@ -32,7 +32,7 @@ export async function readVerdict(
     const { accelerator, reason, emulationBoots } = cached;
     if (cached["key"] !== (await identity(subject)) || typeof reason !== "string") return undefined;
     if (accelerator !== "kvm" && accelerator !== "tcg") return undefined;
-    return { accelerator, reason, emulationBoots: emulationBoots === true };
+    return { accelerator, reason, ...(emulationBoots === true ? { emulationBoots } : {}) };
   } catch {
     return undefined;
   }
