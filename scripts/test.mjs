@@ -5,4 +5,4 @@ const node = await setUp({ hostPackages: true });
 const chosen = process.argv.slice(2);
 const patterns = chosen.length > 0 ? chosen : ["src/**/*.test.ts", "test/**/*.test.ts"];
 process.chdir(root);
-runAndExit(node, ["--test", "--test-concurrency=3", "--test-timeout=240000", ...patterns]);
+runAndExit(node, ["--test", "--test-concurrency=3", "--test-timeout=600000", ...patterns]);

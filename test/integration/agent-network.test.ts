@@ -1,21 +1,21 @@
 // A real agent process over a real internal NATS server: what a virtual machine adds is its walls.
 import assert from "node:assert/strict";
-import { execFile, spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { promisify } from "node:util";
 import { parseTriggerReply, triggerHeaders } from "../../src/agent-api/trigger.ts";
 import { connectNetworkLink } from "../../src/agent/network-link.ts";
 import type { InternalNats } from "../../src/internal-nats/start-internal-nats.ts";
 import { startTestInternalNats } from "../support/internal-nats.ts";
 import { startNetworkAgent } from "../support/network-agent.ts";
 import type { NetworkAgent } from "../support/network-agent.ts";
+import { compileStatic, noCompiler } from "../support/static-program.ts";
 import { until } from "../support/until.ts";
 
 const LONG_MS = 60_000;
 const NOTHING = new Uint8Array(0);
+const compiler = await noCompiler();
 let nats: InternalNats;
 
 before(async () => {
@@ -105,10 +105,7 @@ describe("Agent over the network", { timeout: LONG_MS }, () => {
 });
 
 describe("Agent in sandbox mode", { timeout: LONG_MS }, () => {
-  const skip =
-    process.platform !== "linux"
-      ? "programs are checked for Linux"
-      : spawnSync("gcc", ["--version"]).error !== undefined && "this machine has no gcc";
+  const skip = process.platform !== "linux" ? "programs are checked for Linux" : compiler;
   let directory: string;
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), "nex-test-static-"));
@@ -135,10 +132,11 @@ describe("Agent in sandbox mode", { timeout: LONG_MS }, () => {
   });
 
   test("runs a static program and reports its exit code", { skip }, async () => {
-    const source = join(directory, "exit.c");
-    await writeFile(source, '#include <stdio.h>\nint main(void) { puts("hello from inside"); return 7; }\n');
     const program = join(directory, "exit");
-    await promisify(execFile)("gcc", ["-static", "-o", program, source]);
+    await compileStatic(
+      '#include <stdio.h>\nint main(void) { puts("hello from inside"); return 7; }\n',
+      program,
+    );
     await using agent = await startNetworkAgent(nats, "native1");
     assert.equal((await agent.deploy("native", await readFile(program))).accepted, true);
     await until(() => agent.events.some(([type]) => type === "workload_undeployed"));
