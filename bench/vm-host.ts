@@ -6,7 +6,7 @@ import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { createWorkloadId } from "../src/lib/ids.ts";
 import { createLogger } from "../src/lib/logger.ts";
-import { errorText } from "../src/lib/errors.ts";
+import { NexError } from "../src/lib/errors.ts";
 import { createAgentStarter } from "../src/node/agent-starter.ts";
 import { loadConfiguration } from "../src/node/configuration.ts";
 import type { ConfigurationOverrides } from "../src/node/configuration.ts";
@@ -45,7 +45,8 @@ for (const driver of DRIVERS) {
   try {
     await measureBoots(driver, configuration);
   } catch (error) {
-    say(`${driver}: skipped`, errorText(error));
+    if (!(error instanceof NexError && error.code === "SANDBOX_UNAVAILABLE")) throw error;
+    say(`${driver}: skipped`, error.message);
     continue;
   }
   await measureNodes(driver, configuration);

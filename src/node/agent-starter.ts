@@ -12,6 +12,8 @@ import type { StartAgent } from "./machine-pool.ts";
 
 /** A machine that is slow to boot is slow to answer, too. */
 const ANSWERS_PER_BOOT = 5;
+const SLOW_HINT =
+  "On a busy host agents start slowly, and machines without KVM most of all: agent_handshake_timeout_ms gives them more time";
 
 export interface AgentStarterOptions {
   readonly host: AgentHost;
@@ -78,7 +80,8 @@ async function handshake(parts: {
 }): Promise<void> {
   const { id, sandbox, link, logger, signal, timeoutMs, lastWords } = parts;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  using _handler = link.handle(agentSubjects.handshake(id), ({ body }) => {
+  // For as long as the link: an agent that missed the answer asks again.
+  link.handle(agentSubjects.handshake(id), ({ body }) => {
     const { id: agentId, message } = parseHandshake(body);
     if (agentId !== id)
       throw new NexError({ code: "AGENT_LOST", message: "the handshake is of another agent" });
@@ -86,9 +89,15 @@ async function handshake(parts: {
     resolve();
     return { body: encodeHandshakeReply() };
   });
-  const fail = (reason: string): void =>
-    reject(new NexError({ code: "AGENT_LOST", message: `Cannot start agent "${id}": ${reason}` }));
-  const timer = setTimeout(() => fail(`no handshake within ${timeoutMs} ms`), timeoutMs);
+  const fail = (reason: string, hint?: string): void =>
+    reject(
+      new NexError({
+        code: "AGENT_LOST",
+        message: `Cannot start agent "${id}": ${reason}`,
+        ...(hint === undefined ? {} : { hint }),
+      }),
+    );
+  const timer = setTimeout(() => fail(`no handshake within ${timeoutMs} ms`, SLOW_HINT), timeoutMs);
   const aborted = (): void => fail("the node is shutting down");
   signal.addEventListener("abort", aborted, { once: true });
   void sandbox.exit.then((exit) =>

@@ -14,7 +14,9 @@ test("the defaults are those of the reference, functions included", () => {
   assert.equal(configuration.machine_pool_size, 1);
   assert.equal(configuration.agent_handshake_timeout_ms, 5000);
   assert.deepEqual(configuration.cni, {
+    allow: [],
     bin_path: [],
+    conf_path: "/etc/cni/conf.d",
     network_name: "fcnet",
     interface_name: "veth0",
     subnet: "192.168.127.0/24",

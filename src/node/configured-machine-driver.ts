@@ -5,12 +5,13 @@ import type { Logger } from "../lib/logger.ts";
 import { createFirecrackerDriver } from "../sandbox/firecracker/firecracker-driver.ts";
 import type { VirtualMachineNetwork } from "../sandbox/network/network.ts";
 import { probeAccelerator } from "../sandbox/qemu/probe-accelerator.ts";
+import { machineTypeFor, QEMU_PROGRAM } from "../sandbox/qemu/qemu-arguments.ts";
 import { createQemuDriver } from "../sandbox/qemu/qemu-driver.ts";
 import type { RateLimiters, TokenBucket } from "../sandbox/rate-limiters.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
 import type { MachineImages, MetadataPublisher } from "../sandbox/virtual-machine.ts";
 import type { NodeConfiguration } from "./configuration.ts";
-import { configuredInitrd, hostPlan, QEMU_PROGRAM } from "./host-plan.ts";
+import { configuredInitrd, hostPlan } from "./host-plan.ts";
 
 export interface MachineDriverParts {
   readonly configuration: NodeConfiguration;
@@ -64,7 +65,7 @@ export function verdictFile({ state_dir: directory }: NodeConfiguration): string
 
 async function bootsWithKvm(configuration: NodeConfiguration, program: string): Promise<boolean> {
   const images = machineImages(configuration);
-  const machine = images.kernel.initrd === undefined ? "microvm" : "q35";
+  const machine = machineTypeFor(images);
   const verdict = await probeAccelerator({ program, images, machine, cacheFile: verdictFile(configuration) });
   return verdict.accelerator === "kvm";
 }

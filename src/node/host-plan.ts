@@ -2,21 +2,20 @@ import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { HostPlan } from "../preflight/host-plan.ts";
+import { SYSTEM_PATH } from "../lib/find-program.ts";
 import type { NodeConfiguration } from "./configuration.ts";
 
 /** The bundled agent, built by `npm run build`; the same path from `src/node` and from `dist/node`. */
 export const AGENT = fileURLToPath(new URL("../../dist/agent.js", import.meta.url));
 
-/** QEMU for machines of this kind. */
-export const QEMU_PROGRAM = `qemu-system-${process.arch === "arm64" ? "aarch64" : "x86_64"}`;
-
 /** What a node with this configuration needs of its host. `searchPath`: the environment variable PATH. */
 export function hostPlan(configuration: NodeConfiguration, searchPath: string): HostPlan {
   const { cni, kernel_filepath: kernel = "", rootfs_filepath: rootfs = "" } = configuration;
+  const hasOwnPath = configuration.bin_path.length > 0;
   const inPath = searchPath.split(delimiter).filter((directory) => directory.startsWith("/"));
   return {
     sandbox: configuration.sandbox,
-    binPath: configuration.bin_path.length > 0 ? configuration.bin_path : programDirectories(inPath),
+    binPath: unique([...configuration.bin_path, "/usr/local/bin", ...(hasOwnPath ? [] : inPath), "/usr/bin"]),
     cniBinPath: cni.bin_path,
     conflist: {
       directory: cni.conf_path,
@@ -27,7 +26,9 @@ export function hostPlan(configuration: NodeConfiguration, searchPath: string): 
     },
     kernel,
     initrd: configuration.initrd_filepath ?? join(dirname(kernel), "initrd"),
+    isInitrdConfigured: configuration.initrd_filepath !== undefined,
     rootfs,
+    toolPath: unique([...inPath, ...SYSTEM_PATH.split(delimiter)]),
     agent: AGENT,
     downloads: configuration.downloads,
   };
@@ -40,8 +41,6 @@ export function configuredInitrd(configuration: NodeConfiguration): string | und
   return existsSync(beside) ? beside : undefined;
 }
 
-/** The directory for something new goes first. */
-function programDirectories(path: readonly string[]): readonly string[] {
-  const usual = "/usr/local/bin";
-  return [usual, ...path.filter((directory) => directory !== usual)];
+function unique(directories: readonly string[]): readonly string[] {
+  return [...new Set(directories)];
 }

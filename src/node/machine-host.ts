@@ -79,10 +79,7 @@ const ADVICE =
   "Look at what the machine said in the lines above, and at kernel, root file system and machine_template.memsize_mib in the configuration; `nex node preflight --force` makes new images";
 
 /** The network of virtual machines, as configured. */
-export function networkConfiguration(
-  configuration: NodeConfiguration,
-  searchPath: string,
-): NetworkConfiguration {
+function networkConfiguration(configuration: NodeConfiguration, searchPath: string): NetworkConfiguration {
   const { cni, internal_node_host: gateway } = configuration;
   return {
     networkName: cni.network_name,

@@ -63,6 +63,8 @@ async function warmUp(
   agents.add(agent);
   void machine.ended.then(() => agents.delete(agent));
   void agent.lost.then((message) => onLost(machine, message));
-  logger.info("Adding new agent process to warm pool", { workload_id: machine.id });
+  if (node.configuration.no_sandbox) {
+    logger.info("Adding new agent process to warm pool", { workload_id: machine.id });
+  } else logger.info("Adding new VM to warm pool", { vmid: machine.id });
   return machine;
 }

@@ -15,7 +15,7 @@ export async function installDebianPackages(
   names: readonly string[],
   { environment, report, signal, force }: Omit<InstallContext, "target" | "cacheDirectory">,
 ): Promise<void> {
-  const apt = await aptGet(names, environment["PATH"] ?? "");
+  const apt = await aptGet(environment["PATH"] ?? "");
   const run = async (argv: readonly string[], timeoutMs: number): Promise<string> =>
     runTool({
       program: apt,
@@ -38,11 +38,11 @@ export async function installDebianPackages(
   }
 }
 
-async function aptGet(names: readonly string[], path: string): Promise<string> {
+async function aptGet(path: string): Promise<string> {
   const apt = await findProgram("apt-get", { path });
   if (apt === undefined) throw unavailable("there is no apt-get here");
   if (process.getuid?.() !== 0) {
-    throw unavailable(`only root may: sudo apt-get install --no-install-recommends ${names.join(" ")}`);
+    throw unavailable("only root may install packages");
   }
   return apt;
 }

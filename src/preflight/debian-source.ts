@@ -5,6 +5,7 @@ import type { Source } from "./requirement.ts";
 export function debianSource(packageName: string): Source {
   return {
     title: `Debian's package ${packageName}`,
+    isPackage: true,
     install: async (context) => installDebianPackages([packageName], context),
   };
 }

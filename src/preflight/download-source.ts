@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { chmod, mkdir, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { chmod, mkdir, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { download } from "../lib/download.ts";
@@ -9,6 +9,7 @@ import { NexError, errorText } from "../lib/errors.ts";
 import { runTool } from "../lib/run-tool.ts";
 import type { DownloadSetting } from "./host-plan.ts";
 import type { InstallContext, Source } from "./requirement.ts";
+import { putWhole } from "./whole-file.ts";
 
 const SUM_LIMIT_MS = 5000;
 const UNPACK_LIMIT_MS = 120_000;
@@ -44,30 +45,34 @@ export function downloadSource(setting: DownloadSetting & { readonly sumUrl?: st
   };
 }
 
-/** Unpacks beside the target and renames, so that there is a whole file or none. */
-async function place(path: string, { member }: DownloadSetting, context: InstallContext): Promise<void> {
-  const { target, environment, signal } = context;
-  const made = join(dirname(target), `.${basename(target)}.${process.pid}.new`);
+async function place(path: string, setting: DownloadSetting, context: InstallContext): Promise<void> {
+  const { target, force } = context;
   try {
-    if (member !== undefined) {
-      const script = 'exec tar -xzOf "$1" "$2" > "$3"';
-      const argv = ["-c", script, "unpack", path, member, made];
-      await runTool({ program: "sh", argv, environment, timeoutMs: UNPACK_LIMIT_MS, signal });
-    } else {
-      const steps = path.endsWith(".gz") ? [createGunzip()] : [];
-      await pipeline([createReadStream(path), ...steps, createWriteStream(made)], {
-        ...(signal && { signal }),
-      });
-    }
-    await chmod(made, MODE);
-    await rename(made, target);
+    await putWhole(target, { replace: force, make: (made) => unpack(path, made, setting, context) });
   } catch (cause) {
     if (cause instanceof NexError) throw cause;
     const message = `Cannot unpack ${basename(path)} to ${target}: ${errorText(cause)}`;
     throw new NexError({ code: "PREFLIGHT_FAILED", message, cause });
-  } finally {
-    await rm(made, { force: true });
   }
+}
+
+async function unpack(
+  path: string,
+  made: string,
+  { member }: DownloadSetting,
+  { environment, signal }: InstallContext,
+): Promise<void> {
+  if (member !== undefined) {
+    const script = 'exec tar -xzOf "$1" "$2" > "$3"';
+    const argv = ["-c", script, "unpack", path, member, made];
+    await runTool({ program: "sh", argv, environment, timeoutMs: UNPACK_LIMIT_MS, signal });
+  } else {
+    const steps = path.endsWith(".gz") ? [createGunzip()] : [];
+    await pipeline([createReadStream(path), ...steps, createWriteStream(made)], {
+      ...(signal && { signal }),
+    });
+  }
+  await chmod(made, MODE);
 }
 
 /** The sum that the host publishes beside a file: the first word of the answer. */

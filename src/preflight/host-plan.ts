@@ -16,7 +16,11 @@ export interface HostPlan {
   readonly kernel: string;
   /** Where the initrd of a kernel that needs one is, or goes. */
   readonly initrd: string;
+  /** Whether the configuration names it, so that it has to be there. */
+  readonly isInitrdConfigured: boolean;
   readonly rootfs: string;
+  /** Where the system's own programs are looked for. */
+  readonly toolPath: readonly string[];
   /** The bundled agent, for hosts that run workloads without a sandbox. */
   readonly agent: string;
   /** Mirrors by {@link DownloadName}; they go before everything else. */

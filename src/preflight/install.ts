@@ -1,30 +1,33 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { NexError, errorText } from "../lib/errors.ts";
 import { examine } from "./examine.ts";
-import type { InstallContext, Requirement } from "./requirement.ts";
+import type { InstallContext, Requirement, Source } from "./requirement.ts";
+
+/** What was installed, and where it came from. */
+export interface Installed {
+  readonly location: string;
+  readonly source: Source;
+}
 
 /**
- * Gets what is missing from the first source that has it, and returns where it is.
+ * Gets what is missing from the first source that has it.
  *
  * @throws {NexError} `PREFLIGHT_FAILED` that names every source with its reason and what to do by hand, `ABORTED`
  */
 export async function install(
   requirement: Requirement,
   context: Omit<InstallContext, "target">,
-): Promise<string> {
+): Promise<Installed> {
   const [directory = "."] = requirement.directories;
   const [fileName = requirement.name] = requirement.fileNames;
   const reasons: string[] = [];
   for (const source of requirement.sources) {
     try {
-      const target = join(directory, fileName);
-      await mkdir(dirname(target), { recursive: true, mode: 0o755 });
-      await source.install({ ...context, target });
+      await source.install({ ...context, target: join(directory, fileName) });
       const finding = await examine(requirement);
-      if (finding.kind === "satisfied") return finding.location;
+      if (finding.kind === "satisfied") return { location: finding.location, source };
       reasons.push(`${source.title}: it did not bring ${fileName}`);
     } catch (error) {
       if (context.signal?.aborted === true) {

@@ -3,7 +3,7 @@ export type ReportProgress = (message: string, percent?: number) => void;
 
 /** What a source works with. */
 export interface InstallContext {
-  /** The file to make; its directory exists. It appears there only when it is whole. */
+  /** The file to make, with its directory. It appears there only when it is whole. */
   readonly target: string;
   /** Where downloads that broke off wait to be gone on with. */
   readonly cacheDirectory: string;
@@ -11,7 +11,7 @@ export interface InstallContext {
   readonly environment: Readonly<Record<string, string>>;
   readonly report: ReportProgress;
   readonly signal: AbortSignal | undefined;
-  /** Install again what is there already. */
+  /** Replace what is there already. */
   readonly force: boolean;
 }
 
@@ -19,6 +19,8 @@ export interface InstallContext {
 export interface Source {
   /** Completes "Installing … from"; `Debian's package ptp`. */
   readonly title: string;
+  /** Whether it is a package of the system, which has places of its own for its files and may change them. */
+  readonly isPackage?: true;
   /** @throws {NexError} with the reason; nothing is left half-installed */
   readonly install: (context: InstallContext) => Promise<void>;
 }
@@ -37,6 +39,8 @@ export interface Requirement {
   readonly isProgram: boolean;
   /** What stands in for it when it is missing, for things that we can do without. */
   readonly substitute?: string;
+  /** What the sources need, looked for only when this is to be installed. */
+  readonly tools?: readonly Requirement[];
   /** Tried in order. */
   readonly sources: readonly Source[];
   /** What to do by hand, one sentence without a full stop. */

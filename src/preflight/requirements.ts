@@ -3,11 +3,16 @@
  * needs there are the tools of the network, and QEMU where Firecracker is not asked for.
  */
 import { basename, dirname } from "node:path";
+import { PLUGIN_DIRECTORIES } from "../sandbox/network/cni.ts";
 import { defaultConflist } from "../sandbox/network/conflist.ts";
 import { SYSTEM_PATH } from "../lib/find-program.ts";
+import { QEMU_PROGRAM } from "../sandbox/qemu/qemu-arguments.ts";
 import { debianSource } from "./debian-source.ts";
 import { downloadSource } from "./download-source.ts";
+import { debianName, installCommand } from "./host-packages.ts";
+import type { HostPackage } from "./host-packages.ts";
 import type { DownloadName, HostPlan } from "./host-plan.ts";
+import { imageTools } from "./image-tools.ts";
 import { knownDownload } from "./known-downloads.ts";
 import { jsonSource } from "./made-source.ts";
 import type { Requirement, Source } from "./requirement.ts";
@@ -20,21 +25,18 @@ export interface ImageMakers {
   readonly rootfs: Source;
 }
 
-/** Everything that the plan needs. */
-export function hostRequirements(plan: HostPlan, makers: ImageMakers): readonly Requirement[] {
+/** Everything that the plan needs. Without makers, images can only be downloaded. */
+export function hostRequirements(plan: HostPlan, makers?: ImageMakers): readonly Requirement[] {
   if (plan.sandbox === "process") return [agentRequirement(plan)];
   return [
     plugin(plan, "host-local", "host_local"),
     plugin(plan, "ptp", "ptp"),
-    {
-      ...plugin(plan, "tc-redirect-tap", "tc_redirect_tap"),
-      sources: mirrored(plan, "tc_redirect_tap", []),
-      substitute: "built in",
-    },
-    ...NETWORK_TOOLS.map(([name, debianPackage]) => networkTool(name, debianPackage)),
+    tapPlugin(plan),
+    ...NETWORK_TOOLS.map(([name, hostPackage]) => networkTool(plan, name, hostPackage)),
     monitor(plan),
     conflist(plan),
     kernel(plan, makers),
+    ...(plan.isInitrdConfigured || plan.downloads.initrd !== undefined ? [initrd(plan)] : []),
     rootfs(plan, makers),
   ];
 }
@@ -43,6 +45,7 @@ const NETWORK_TOOLS = [
   ["ip", "iproute2"],
   ["tc", "iproute2"],
   ["iptables", "iptables"],
+  ["flock", "util-linux"],
 ] as const;
 
 function plugin(plan: HostPlan, name: string, download: DownloadName): Requirement {
@@ -50,58 +53,65 @@ function plugin(plan: HostPlan, name: string, download: DownloadName): Requireme
     name,
     description: `${name} CNI plugin`,
     fileNames: [name],
-    directories: [...plan.cniBinPath, "/opt/cni/bin", "/usr/lib/cni"],
+    directories: pluginDirectories(plan),
     isProgram: true,
-    sources: mirrored(plan, download, [debianSource("containernetworking-plugins")]),
-    instruction:
-      "Install Debian's package containernetworking-plugins, or put the CNI plugins into /opt/cni/bin",
+    sources: mirrored(plan, download, [debianSource(debianName("CNI plugins"))]),
+    instruction: byHand(plan, "CNI plugins", name, pluginDirectories(plan)),
     missingText: `binary not found: ${name}`,
   };
 }
 
-function networkTool(name: string, debianPackage: string): Requirement {
+function tapPlugin(plan: HostPlan): Requirement {
+  const [directory] = pluginDirectories(plan);
+  return {
+    ...plugin(plan, "tc-redirect-tap", "tc_redirect_tap"),
+    sources: mirrored(plan, "tc_redirect_tap", []),
+    ...(plan.downloads.tc_redirect_tap === undefined ? { substitute: "built in" } : {}),
+    instruction: `Put tc-redirect-tap into ${directory}, or leave it out: what it does is built in`,
+  };
+}
+
+function networkTool(plan: HostPlan, name: string, hostPackage: HostPackage): Requirement {
+  const directories = SYSTEM_PATH.split(":");
   return {
     name,
     description: `${name} network tool`,
     fileNames: [name],
-    directories: SYSTEM_PATH.split(":"),
+    directories,
     isProgram: true,
-    sources: [debianSource(debianPackage)],
-    instruction: `Install Debian's package ${debianPackage}`,
+    sources: [debianSource(debianName(hostPackage))],
+    instruction: byHand(plan, hostPackage, name, directories),
     missingText: `binary not found: ${name}`,
   };
 }
 
 /** The virtual machine monitor. */
 function monitor(plan: HostPlan): Requirement {
-  const qemu = `qemu-system-${process.arch === "arm64" ? "aarch64" : "x86_64"}`;
-  const qemuPackage = debianSource(process.arch === "arm64" ? "qemu-system-arm" : "qemu-system-x86");
-  const basics = { directories: [...plan.binPath, "/usr/local/bin", "/usr/bin"], isProgram: true };
-  switch (plan.sandbox) {
-    case "firecracker":
-      return {
-        ...basics,
-        name: "firecracker",
-        description: "Firecracker VM binary",
-        fileNames: ["firecracker"],
-        sources: mirrored(plan, "firecracker", []),
-        instruction:
-          "Put the firecracker binary into /usr/local/bin, name a mirror under downloads.firecracker, or use QEMU (sandbox: qemu)",
-        missingText: "binary not found: firecracker",
-      };
-    case "qemu":
-    case "auto":
-    case "process":
-      return {
-        ...basics,
-        name: "qemu",
-        description: "QEMU virtual machine monitor",
-        fileNames: plan.sandbox === "auto" ? ["firecracker", qemu] : [qemu],
-        sources: [qemuPackage, ...(plan.sandbox === "auto" ? mirrored(plan, "firecracker", []) : [])],
-        instruction: "Install Debian's package qemu-system-x86 (qemu-system-arm on arm64)",
-        missingText: `binary not found: ${plan.sandbox === "auto" ? "firecracker or " : ""}${qemu}`,
-      };
+  const directories = plan.binPath;
+  const [directory] = directories;
+  if (plan.sandbox === "firecracker") {
+    return {
+      name: "firecracker",
+      description: "Firecracker VM binary",
+      fileNames: ["firecracker"],
+      directories,
+      isProgram: true,
+      sources: mirrored(plan, "firecracker", []),
+      instruction: `Put the firecracker binary into ${directory}, name a mirror under downloads.firecracker, or use QEMU (sandbox: qemu)`,
+      missingText: "binary not found: firecracker",
+    };
   }
+  const isEither = plan.sandbox === "auto";
+  return {
+    name: "qemu",
+    description: isEither ? "Firecracker or QEMU virtual machine monitor" : "QEMU virtual machine monitor",
+    fileNames: isEither ? ["firecracker", QEMU_PROGRAM] : [QEMU_PROGRAM],
+    directories,
+    isProgram: true,
+    sources: [debianSource(debianName("QEMU")), ...(isEither ? mirrored(plan, "firecracker", []) : [])],
+    instruction: byHand(plan, "QEMU", QEMU_PROGRAM, directories),
+    missingText: `binary not found: ${isEither ? "firecracker or " : ""}${QEMU_PROGRAM}`,
+  };
 }
 
 function conflist({ conflist: { directory, ...options } }: HostPlan): Requirement {
@@ -112,40 +122,53 @@ function conflist({ conflist: { directory, ...options } }: HostPlan): Requiremen
     directories: [directory],
     isProgram: false,
     sources: [jsonSource("the default network", defaultConflist(options))],
-    instruction: `Write ${directory}/${options.networkName}.conflist as docs/network.md shows`,
+    instruction: `Write ${directory}/${options.networkName}.conflist as docs/network.md shows, as a user who may`,
     missingText: "cni config file not found",
   };
 }
 
-function kernel(plan: HostPlan, makers: ImageMakers): Requirement {
-  const { sandbox, downloads } = plan;
-  const hasMirror = downloads.kernel !== undefined;
-  const published = hasMirror ? [] : mirrored(plan, "kernel", []);
-  const made = hasMirror ? [] : [makers.kernel];
+function kernel(plan: HostPlan, makers: ImageMakers | undefined): Requirement {
+  const { kernel: mirror } = plan.downloads;
+  const published = mirror === undefined ? mirrored(plan, "kernel", []) : [downloadSource(mirror)];
+  // The initrd of a kernel made here does not fit the one that a mirror would have.
+  const made = mirror === undefined && makers !== undefined ? [makers.kernel] : [];
   return {
     name: "kernel",
     description: "VMLinux Kernel",
     fileNames: [basename(plan.kernel)],
     directories: [dirname(plan.kernel)],
     isProgram: false,
-    sources: [
-      ...(hasMirror ? mirrored(plan, "kernel", []) : []),
-      ...(sandbox === "firecracker" ? [...published, ...made] : [...made, ...published]),
-    ],
-    instruction: "See docs/kernel.md, or name a mirror under downloads.kernel",
+    tools: imageTools(plan, "kernel"),
+    // Firecracker's needs no initrd and boots faster.
+    sources: plan.sandbox === "firecracker" ? [...published, ...made] : [...made, ...published],
+    instruction: `Put a kernel at ${plan.kernel} (docs/kernel.md), or name a mirror under downloads.kernel`,
     missingText: "vmlinux file not found",
   };
 }
 
-function rootfs(plan: HostPlan, makers: ImageMakers): Requirement {
+function initrd(plan: HostPlan): Requirement {
+  return {
+    name: "initrd",
+    description: "Initial RAM Disk of the Kernel",
+    fileNames: [basename(plan.initrd)],
+    directories: [dirname(plan.initrd)],
+    isProgram: false,
+    sources: mirrored(plan, "initrd", []),
+    instruction: `Put the initrd of the kernel at ${plan.initrd}, name a mirror under downloads.initrd, or leave initrd_filepath out`,
+    missingText: "initrd file not found",
+  };
+}
+
+function rootfs(plan: HostPlan, makers: ImageMakers | undefined): Requirement {
   return {
     name: "rootfs",
     description: "Root Filesystem Template",
     fileNames: [basename(plan.rootfs)],
     directories: [dirname(plan.rootfs)],
     isProgram: false,
-    sources: mirrored(plan, "rootfs", [makers.rootfs]),
-    instruction: "Make one with `nex rootfs`, or name a mirror under downloads.rootfs",
+    tools: imageTools(plan, "rootfs"),
+    sources: mirrored(plan, "rootfs", makers === undefined ? [] : [makers.rootfs]),
+    instruction: `Make one: nex rootfs -o ${plan.rootfs}; or name a mirror under downloads.rootfs`,
     missingText: "rootfs file not found",
   };
 }
@@ -158,9 +181,26 @@ function agentRequirement({ agent }: HostPlan): Requirement {
     directories: [dirname(agent)],
     isProgram: false,
     sources: [],
-    instruction: "Build it with `npm run build`",
-    missingText: "binary not found: the agent",
+    instruction: "Install Nex again, or build it with `npm run build`",
+    missingText: "binary not found: nex-agent",
   };
+}
+
+function pluginDirectories({ cniBinPath }: HostPlan): readonly string[] {
+  return [...new Set([...cniBinPath, ...PLUGIN_DIRECTORIES])];
+}
+
+/** How to get a program by hand. */
+function byHand(
+  { toolPath }: HostPlan,
+  hostPackage: HostPackage,
+  program: string,
+  [directory = ""]: readonly string[],
+): string {
+  const command = installCommand(hostPackage, toolPath);
+  return command === undefined
+    ? `Install ${hostPackage} with this system's package manager, or put ${program} into ${directory}`
+    : `Install it: ${command}`;
 }
 
 /** A configured mirror goes first, what the project itself publishes last. */

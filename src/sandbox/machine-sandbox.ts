@@ -11,6 +11,8 @@ export interface MachineSandboxParts {
   readonly stack: AsyncDisposableStack;
   readonly logger: Logger;
   readonly readExit?: ((exit: SandboxExit) => SandboxExit) | undefined;
+  /** Called when a stop begins: what the monitor says from then on is about that. */
+  readonly onStopping: () => void;
   /** The last lines that the monitor complained with. */
   readonly lastWords: () => readonly string[];
 }
@@ -22,16 +24,19 @@ export class MachineSandbox implements Sandbox {
   readonly transport: SandboxTransport = { kind: "network" };
   readonly exit: Promise<SandboxExit>;
   readonly #process: ManagedProcess;
+  readonly #onStopping: () => void;
 
   constructor(parts: MachineSandboxParts) {
     this.id = parts.id;
     this.pid = parts.process.pid;
     this.#process = parts.process;
+    this.#onStopping = parts.onStopping;
     this.exit = untilGone(parts);
   }
 
   /** Its file system is thrown away, so there is nothing that the guest would have to save first: SIGTERM, then SIGKILL. */
   async stop(options: { readonly graceMs?: number } = {}): Promise<SandboxExit> {
+    this.#onStopping();
     await this.#process.stop(options);
     return this.exit;
   }

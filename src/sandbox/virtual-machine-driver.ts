@@ -68,13 +68,26 @@ export class VirtualMachineDriver implements SandboxDriver {
     onOutput: SandboxStartOptions["onOutput"],
   ): Promise<Sandbox> {
     const { logger, monitor } = this.#options;
-    const output = limitOutput((line) => onOutput?.(line));
+    let isStopping = false;
+    const output = limitOutput((line) => {
+      if (!isStopping || line.stream === "stdout") onOutput?.(line);
+    });
     const stack = new AsyncDisposableStack();
     try {
       const process = await this.#startMonitor(spec, { signal, stack, onOutput: output.take });
       const { readExit } = monitor;
       const { lastWords } = output;
-      return new MachineSandbox({ id: spec.id, process, stack, logger, readExit, lastWords });
+      return new MachineSandbox({
+        id: spec.id,
+        process,
+        stack,
+        logger,
+        readExit,
+        onStopping: () => {
+          isStopping = true;
+        },
+        lastWords,
+      });
     } catch (error) {
       await stack.disposeAsync().catch((remains: unknown) => {
         logger.warn("Something of a machine is left", { sandbox: spec.id, error: errorText(remains) });

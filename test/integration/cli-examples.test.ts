@@ -80,6 +80,7 @@ describe("the examples of the commands", { concurrency: false }, () => {
       printing.toSorted(),
     );
     const values = printing.flatMap((name) => {
+      if (NOT_RUN.some(([pattern]) => pattern.test(name))) return [];
       const found = results.get(name) ?? [];
       assert.ok(found.length > 0, `nex ${name} has printed no JSON`);
       return found.map((json, index) => {

@@ -10,8 +10,11 @@ import { buildModule, op } from "../support/wasm-builder.ts";
 
 const PATIENCE_MS = 60_000;
 const TIMEOUT = /^(v8|wasm) execution timed out after 400ms$/;
-/** The reason, of the invocation itself or of its agent; nobody listens until that is replaced. */
+/** The reason of the invocation itself, or of its agent. */
 const OUT_OF_MEMORY = /memory limit|timed out after 400ms$|^agent |no responders/;
+
+/** On a busy machine any invocation may take too long, or its agent, which is then replaced; meanwhile nobody listens. */
+const LATE = /timed out after 400ms$|^agent |no responders/;
 
 interface Hostile {
   readonly artifact: string | Uint8Array;
@@ -69,10 +72,14 @@ async function deploy(order: TestDeploy): Promise<string> {
 /** Deploys a hostile function, asks it two at a time, so that instances come and go, and stops it. */
 async function harm(name: string, { artifact, reason = /^$/ }: Hostile, fresh: boolean): Promise<void> {
   const id = await deploy({ name, artifact, ...(typeof artifact === "string" ? { fresh } : {}) });
-  for (let round = 0; round < 3; round++) {
-    for (const text of await Promise.all([reasonOf(`${name}.a`), reasonOf(`${name}.b`)]))
-      assert.match(text, reason, name);
-  }
+  const told: string[] = [];
+  for (let round = 0; round < 3; round++)
+    told.push(...(await Promise.all([reasonOf(`${name}.a`), reasonOf(`${name}.b`)])));
+  assert.ok(
+    told.some((text) => reason.test(text)),
+    `${name}: ${told.join("; ")}`,
+  );
+  for (const text of told) assert.ok(reason.test(text) || LATE.test(text), `${name}: ${text}`);
   const { machines } = await it.client.nodeInfo(it.node.nodeId);
   const present = machines.find(({ workload }) => workload.name === name);
   await it.stop(present?.id ?? id, name).catch(() => {});

@@ -119,7 +119,7 @@ describe("QEMU driver", { skip, timeout: 230_000 }, () => {
     assert.match(await probeWith({ program: "/nonexistent/qemu" }), /no QEMU .*qemu-system-x86/);
     const images = { ...guestOf("stays"), rootfs: "/nonexistent/rootfs" };
     assert.match(await probeWith({ images }), /no file "\/nonexistent\/rootfs"/);
-    assert.match(await probeWith({}), /\(q35\) with software emulation: as configured/);
+    assert.match(await probeWith({}), /\(QEMU, software emulation\)/);
   });
 });
 

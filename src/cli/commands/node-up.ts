@@ -79,13 +79,24 @@ export const nodeUp = defineCommand({
   run: async (context) => {
     const { flags, sources, environment, logger, signal, build } = context;
     checkServerFlags(flags, sources);
+    const { checkHost } = await import("../../node/check-host.ts");
     const path = flags.config ?? (existsSync(DEFAULT_CONFIGURATION) ? DEFAULT_CONFIGURATION : undefined);
     const configuration = await loadNodeConfiguration(path, overrides(flags, sources));
+    await checkHost(configuration, environment["PATH"] ?? "");
     const hasOwnServer = flags["embedded-nats"] || configuration.public_nats_server !== undefined;
     if (!hasOwnServer) await checkReachable(context);
     if (path !== undefined) logger.info("Loaded node configuration", { config_path: path });
     const { otel_metrics: metrics, otel_traces: traces } = configuration;
     if (metrics || traces) logger.warn("This version exports no telemetry yet", { metrics, traces });
+
+    if (flags["embedded-nats"] && !configuration.no_sandbox) {
+      logger.warn(
+        "Workloads in virtual machines cannot reach the embedded NATS server: it listens on 127.0.0.1",
+        {
+          instead: "public_nats_server, as in examples/nodeconfigs/qemu.json",
+        },
+      );
+    }
 
     await using stack = new AsyncDisposableStack();
     const server = flags["embedded-nats"]

@@ -3,8 +3,8 @@ import { textWidth } from "./text-width.ts";
 
 /** A line of a terminal whose text changes in place. Dispose clears it. */
 export interface RedrawnLine extends Disposable {
-  draw(text: string): void;
-  clear(): void;
+  readonly draw: (text: string) => void;
+  readonly clear: () => void;
 }
 
 /** Nothing is written before the first `draw`. */

@@ -4,7 +4,6 @@ import type { HostPlan } from "../../preflight/host-plan.ts";
 import { install } from "../../preflight/install.ts";
 import { recordSum, verify } from "../../preflight/installed-sums.ts";
 import type { Finding, InstallContext, Requirement } from "../../preflight/requirement.ts";
-import type { Output } from "../output/output.ts";
 
 export interface PreparationOptions {
   readonly plan: HostPlan;
@@ -16,11 +15,15 @@ export interface PreparationOptions {
   /** Compare what was installed with its recorded SHA-256. */
   readonly verify: boolean;
   readonly verbose: boolean;
-  /** Whether to install something; not asked with `force`. */
-  readonly agree: (requirement: Requirement) => Promise<boolean>;
+  /**
+   * Resolves when something may be installed; not asked with `force`.
+   *
+   * @throws {NexError} `PREFLIGHT_FAILED` when it may not
+   */
+  readonly agree: (finding: Finding) => Promise<void>;
   readonly install: Omit<InstallContext, "target" | "force">;
-  /** Where the list goes; undefined with `--json`. */
-  readonly output: Pick<Output, "line"> | undefined;
+  /** Gets the list. */
+  readonly line: (text: string) => void;
 }
 
 /**
@@ -31,42 +34,44 @@ export interface PreparationOptions {
 export async function prepareHost(options: PreparationOptions): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   for (const requirement of options.requirements) {
-    options.install.signal?.throwIfAborted();
     const found = await look(requirement, options);
     const isWanted = found.kind !== "satisfied" || (options.force && requirement.sources.length > 0);
-    findings.push(isWanted && !options.check ? await getIt(requirement, options) : found);
+    for (const tool of isWanted ? (requirement.tools ?? []) : []) {
+      if (findings.some((finding) => finding.requirement.name === tool.name)) continue;
+      const foundTool = await look(tool, options);
+      findings.push(foundTool.kind === "satisfied" ? foundTool : await get(foundTool, options));
+    }
+    findings.push(isWanted ? await get(found, options) : found);
   }
   return findings;
 }
 
 async function look(requirement: Requirement, options: PreparationOptions): Promise<Finding> {
-  const { output, plan } = options;
-  if (options.verbose) output?.line(`Validating - ${requirement.description}`);
+  const { line, plan } = options;
+  options.install.signal?.throwIfAborted();
+  if (options.verbose) line(`Validating - ${requirement.description}`);
   const found = await examine(requirement, (directory) => {
-    if (options.verbose) output?.line(`\t  🔎 Searching - ${directory}`);
+    if (options.verbose) line(`\t  🔎 Searching - ${directory}`);
   });
   const finding = options.verify ? await verify(plan, found) : found;
-  output?.line(findingLine(finding));
+  line(findingLine(finding));
   return finding;
 }
 
-async function getIt(requirement: Requirement, options: PreparationOptions): Promise<Finding> {
-  const { force, plan } = options;
+async function get(found: Finding, options: PreparationOptions): Promise<Finding> {
+  const { requirement } = found;
+  const { plan } = options;
+  if (options.check) return found;
   if (requirement.sources.length === 0) {
     const message = `Cannot install ${requirement.description}`;
     throw new NexError({ code: "PREFLIGHT_FAILED", message, hint: requirement.instruction });
   }
-  if (!force && !(await options.agree(requirement))) {
-    throw new NexError({
-      code: "PREFLIGHT_FAILED",
-      message: "user canceled preflight",
-      hint: "Answer with y, or install without questions: nex node preflight --yes",
-    });
-  }
-  const location = await install(requirement, { ...options.install, force });
-  if (location !== requirement.substitute) await recordSum(plan, location);
+  if (!options.force) await options.agree(found);
+  const force = options.force || found.kind === "changed";
+  const { location, source } = await install(requirement, { ...options.install, force });
+  if (source.isPackage !== true) await recordSum(plan, location);
   const finding: Finding = { kind: "satisfied", requirement, location };
-  options.output?.line(findingLine(finding));
+  options.line(findingLine(finding));
   return finding;
 }
 

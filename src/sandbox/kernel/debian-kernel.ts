@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openDebianSuite } from "../../lib/debian-suite.ts";
+import { errorText } from "../../lib/errors.ts";
 import { makeTemporaryDirectory } from "../../lib/temporary-directory.ts";
 import type { GuestKernel } from "../virtual-machine.ts";
 import { initramfs } from "./initramfs.ts";
@@ -19,6 +20,8 @@ const META_PACKAGES: Readonly<Partial<Record<NodeJS.Architecture, string>>> = {
   arm64: "linux-image-cloud-arm64",
 };
 
+const PACKAGE_START = "linux-image-";
+
 /** What {@link fetchDebianKernel} works with. */
 export interface DebianKernelOptions {
   /** Kernels are kept in it, as `{package}/vmlinuz` and `{package}/initrd`. Made. */
@@ -33,10 +36,32 @@ export interface DebianKernelOptions {
 
 /**
  * Debian's kernel for virtual machines, downloaded by apt (which checks signatures) and prepared, or the one in the cache.
+ * Where Debian cannot be reached, an older one of the cache does.
  *
  * @throws {NexError} `KERNEL_INVALID`, `PROCESS_START_FAILED` when there is no apt, `TOOL_FAILED`, `ABORTED`
  */
 export async function fetchDebianKernel(options: DebianKernelOptions): Promise<GuestKernel> {
+  const { cacheDirectory, onStep = () => {}, signal } = options;
+  try {
+    return await fetchLatestKernel(options);
+  } catch (error) {
+    const kept = signal?.aborted === true ? undefined : await newestKept(cacheDirectory);
+    if (kept === undefined) throw error;
+    onStep(`Taking ${kept} from an earlier download (${errorText(error)})`);
+    return kernelIn(join(cacheDirectory, kept));
+  }
+}
+
+async function newestKept(cacheDirectory: string): Promise<string | undefined> {
+  const names = (await readdir(cacheDirectory).catch(() => [])).filter((name) =>
+    name.startsWith(PACKAGE_START),
+  );
+  names.sort((one, other) => other.localeCompare(one, "en", { numeric: true }));
+  for (const name of names) if (await pathExists(join(cacheDirectory, name, "initrd"))) return name;
+  return undefined;
+}
+
+async function fetchLatestKernel(options: DebianKernelOptions): Promise<GuestKernel> {
   const { cacheDirectory, busybox, environment, onStep = () => {}, signal } = options;
   const metaPackage = META_PACKAGES[process.arch];
   if (metaPackage === undefined) throw kernelInvalid("Debian", `it has none for ${process.arch}`);
@@ -44,7 +69,7 @@ export async function fetchDebianKernel(options: DebianKernelOptions): Promise<G
   onStep("Looking up Debian's kernel for virtual machines");
   const directory = join(work.path, "apt");
   const packages = await openDebianSuite({ suite: SUITE, directory, environment, signal });
-  const name = (await packages.dependencies(metaPackage)).find((entry) => entry.startsWith("linux-image-"));
+  const name = (await packages.dependencies(metaPackage)).find((entry) => entry.startsWith(PACKAGE_START));
   if (name === undefined) throw kernelInvalid(metaPackage, "it names no kernel");
   const kept = join(cacheDirectory, name);
   if (await pathExists(join(kept, "initrd"))) return kernelIn(kept);

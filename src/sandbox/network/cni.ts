@@ -25,7 +25,7 @@ export interface CniAttachment {
 }
 
 /** Where packages put plugins, looked at after the configured directories. */
-const PLUGIN_DIRECTORIES = ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"];
+export const PLUGIN_DIRECTORIES = ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"];
 
 /** Path of a plugin, undefined when there is none. */
 export function findPlugin(type: string, binPath: readonly string[]): Promise<string | undefined> {

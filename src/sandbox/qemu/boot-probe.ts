@@ -20,10 +20,14 @@ export interface BootProbeParts {
 }
 
 /** Whether a guest booted. */
-export type BootProbe = { readonly kind: "booted" } | { readonly kind: "failed"; readonly reason: string };
+export type BootProbe =
+  | { readonly kind: "booted" }
+  /** `lastLines`: of the console. */
+  | { readonly kind: "failed"; readonly reason: string; readonly lastLines: readonly string[] };
 
 const OK = "nex-probe: ok";
 const MEMORY_MIB = 128;
+const LAST_LINES = 10;
 
 /**
  * Boots a guest without a network that is to say that it runs and to power off, within the time. Opening /dev/kvm says
@@ -34,10 +38,11 @@ export async function bootProbe(parts: BootProbeParts): Promise<BootProbe> {
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = parts.signal === undefined ? timeout : AbortSignal.any([parts.signal, timeout]);
   let saidOk = false;
-  let lastLine = "";
+  const lastLines: string[] = [];
   const output = limitOutput(({ line }) => {
     saidOk ||= line.includes(OK);
-    if (line.trim() !== "") lastLine = line;
+    if (line.trim() !== "") lastLines.push(line.trimEnd());
+    if (lastLines.length > LAST_LINES) lastLines.shift();
   });
   const stack = new AsyncDisposableStack();
   const end = await runGuest({ ...parts, signal, onOutput: output.take, stack }).catch(errorText);
@@ -46,8 +51,8 @@ export async function bootProbe(parts: BootProbeParts): Promise<BootProbe> {
   parts.signal?.throwIfAborted();
   if (end === GUEST_LEFT && saidOk) return { kind: "booted" };
   const how = timeout.aborted ? `no boot and power-off within ${timeoutMs} ms` : end;
-  const words = output.lastWords().at(-1) ?? lastLine;
-  return { kind: "failed", reason: words === "" ? how : `${how} (${words})` };
+  const words = output.lastWords().at(-1) ?? lastLines.at(-1) ?? "";
+  return { kind: "failed", reason: words === "" ? how : `${how} (${words})`, lastLines };
 }
 
 const GUEST_LEFT = "the guest left without a word";

@@ -5,6 +5,9 @@ import { networkBootArgument } from "../virtual-machine.ts";
 import type { MachineImages } from "../virtual-machine.ts";
 import { driveThrottling } from "./throttling.ts";
 
+/** File name of QEMU for machines of this kind. */
+export const QEMU_PROGRAM = `qemu-system-${process.arch === "arm64" ? "aarch64" : "x86_64"}`;
+
 /** What runs a guest's instructions: the processor, or QEMU's own translator. */
 export type Accelerator = "kvm" | "tcg";
 
@@ -13,6 +16,11 @@ export type Accelerator = "kvm" | "tcg";
  * no ACPI, for kernels with everything built in; boots faster. With ACPI it resets now and then under software emulation.
  */
 export type MachineType = "q35" | "microvm";
+
+/** The machine for a kernel: only `q35` finds the devices whose drivers come in an initrd. */
+export function machineTypeFor({ kernel }: MachineImages): MachineType {
+  return kernel.initrd === undefined ? "microvm" : "q35";
+}
 
 /** One machine as QEMU is told of it. */
 export interface QemuMachine {

@@ -14,6 +14,7 @@ import { VirtualMachineDriver } from "../virtual-machine-driver.ts";
 import type { MachineImages, MetadataPublisher } from "../virtual-machine.ts";
 import { probeAccelerator } from "./probe-accelerator.ts";
 import type { AcceleratorVerdict } from "./probe-accelerator.ts";
+import { machineTypeFor } from "./qemu-arguments.ts";
 import type { Accelerator, MachineType } from "./qemu-arguments.ts";
 import { startQemu } from "./start-qemu.ts";
 import type { QemuUser } from "./start-qemu.ts";
@@ -52,7 +53,7 @@ type MonitorOptions = Omit<QemuOptions, "network" | "temporaryDirectory">;
 function createMonitor(options: MonitorOptions): MachineMonitor {
   const { program, images, metadata, rateLimiters, logger, user } = options;
   const { machine = "auto", accelerator: wanted = "auto" } = options;
-  const machineType = machine !== "auto" ? machine : images.kernel.initrd === undefined ? "microvm" : "q35";
+  const machineType = machine === "auto" ? machineTypeFor(images) : machine;
   let verdict: AcceleratorVerdict | undefined =
     wanted === "auto" ? undefined : { accelerator: wanted, reason: "as configured" };
   let judging: Promise<AcceleratorVerdict> | undefined;
