@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { findProgram } from "../../src/lib/find-program.ts";
 import { startProcess } from "../../src/lib/managed-process.ts";
 import { extractVmlinux } from "../../src/sandbox/kernel/describe-kernel.ts";
+import { defaultConflist } from "../../src/sandbox/network/conflist.ts";
 import { probeAccelerator } from "../../src/sandbox/qemu/probe-accelerator.ts";
 import { takeCensus } from "./census.ts";
 import type { Census } from "./census.ts";
@@ -74,7 +75,10 @@ export async function startMachineBench(driver: MachineDriver): Promise<MachineB
   const temporary = join(host.directory, "tmp");
   const state = join(host.directory, "state");
   const home = join(host.directory, "home");
-  for (const directory of [resources, temporary, state, home]) await mkdir(directory);
+  const lists = join(host.directory, "cni");
+  for (const directory of [resources, temporary, state, home, lists]) await mkdir(directory);
+  const list = defaultConflist({ networkName: "fcnet", subnet: "192.168.127.0/24", gateway: GATEWAY });
+  await writeFile(join(lists, "fcnet.conflist"), JSON.stringify(list));
   // Whoever runs Firecracker's jailer or a confined agent passes through it.
   await chmod(host.directory, 0o711);
   await chmod(temporary, 0o1777);
@@ -116,7 +120,7 @@ export async function startMachineBench(driver: MachineDriver): Promise<MachineB
 
 /** Resolves once the node has warmed up that many machines since its start. */
 export async function warmed(node: RunningNex, count: number): Promise<void> {
-  const line = "Adding new agent process to warm pool";
+  const line = "Adding new VM to warm pool";
   const reached = (): boolean => node.stderr().split(line).length > count;
   await until(reached, {
     timeoutMs: BOOT_MS,
