@@ -6,9 +6,7 @@ import { fileViewArguments } from "./file-view.ts";
 
 /** A directory that is neither hidden nor temporary by itself. */
 function makePlace(): { readonly path: string } & Disposable {
-  const cache = join(import.meta.dirname, "..", "..", "..", ".cache");
-  mkdirSync(cache, { recursive: true });
-  const path = realpathSync(mkdtempSync(join(cache, "view-")));
+  const path = realpathSync(mkdtempSync("/dev/shm/nex-test-view-"));
   chmodSync(path, 0o755);
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
