@@ -13,6 +13,7 @@ import { startTestNode } from "../support/start-test-node.ts";
 import type { TestNode } from "../support/start-test-node.ts";
 import { until } from "../support/until.ts";
 
+const CLONE = fileURLToPath(new URL("../..", import.meta.url));
 const HOSTILE = fileURLToPath(new URL("fixtures/hostile-calls-agent.ts", import.meta.url));
 const LIMIT_MS = 30_000;
 
@@ -136,6 +137,7 @@ for (const attack of ["garbage", "beyond", "flood"]) {
     const driver = createProcessDriver({
       agentProgram: process.execPath,
       agentArgv: [HOSTILE, attack],
+      neededFiles: [CLONE],
       logger: silentLogger,
     });
     await using it = await startTestNode({ driver, configuration: { machine_pool_size: 1 } });

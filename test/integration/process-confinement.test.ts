@@ -30,8 +30,12 @@ const STARTER = fileURLToPath(new URL("./fixtures/sandbox-starter.ts", import.me
 const LIMITS = { memoryMiB: 256, processes: 64 };
 const SECRET = "the secret of the canary";
 
-// Not in a temporary directory: agents have another one in its place.
-const cache = join(import.meta.dirname, "..", "..", ".cache");
+// Neither in a temporary directory nor in a home: agents have others in their place.
+const clone = join(import.meta.dirname, "..", "..");
+const cache =
+  process.getuid?.() === 0 && /^\/(tmp|var\/tmp|root|home|run)\//.test(clone)
+    ? "/var/cache"
+    : join(clone, ".cache");
 mkdirSync(cache, { recursive: true });
 const place = await mkdtemp(join(cache, "canary-"));
 after(() => rmSync(place, { recursive: true, force: true }));
@@ -87,7 +91,7 @@ describe("A confined agent", { timeout: 120_000 }, () => {
   test("reads no file that only the node's user may read", needs("user of its own"), async () => {
     const { code, output } = await runConfined(`cat ${privateFile}`);
     assert.notEqual(code, 0);
-    assert.match(output, /Permission denied/);
+    assert.match(output, /Permission denied|No such file/);
     assert.doesNotMatch(output, new RegExp(SECRET));
   });
 
@@ -96,7 +100,7 @@ describe("A confined agent", { timeout: 120_000 }, () => {
       `cat ${openFile}; ls -A /root /home ${openDirectory} | grep -v :; ls /run`,
     );
     // Only what name resolution needs may be in /run.
-    assert.match(output, /Permission denied/);
+    assert.match(output, /Permission denied|No such file/);
     const listed = output.replace(/^cat: .*$/m, "");
     assert.equal(listed.replaceAll(/^(systemd|resolvconf|NetworkManager)$/gm, "").trim(), "");
   });
