@@ -7,8 +7,9 @@
  * V2 an agent runs one invocation at a time. It gets more of them ahead only while more than `FEW` wait here and they are
  *    so short that none waits there longer than about `AHEAD_NS`; at most `MAX_IN_FLIGHT`. What is with an agent cannot go to
  *    another one, and the invocation that runs there may need it: a function that calls itself
- * V3 an instance is added when an invocation has waited for `PATIENCE_MS` and fewer than `concurrency` run, one at a
- *    time; it is given up when it had nothing to do for `idleMs`
+ * V3 an instance is added when an invocation has waited for `PATIENCE_MS` (for ten times that while invocations are short:
+ *    then processors are what is scarce) and fewer than `concurrency` run, one at a time; it is given up when it had nothing to do
+ *    for `idleMs`
  * V4 the end of an instance fails what it runs, nothing else. Once `close` has resolved all instances have ended
  */
 import { errorText } from "../lib/errors.ts";
@@ -21,6 +22,7 @@ const MAX_WAITING = 16_384;
 const AHEAD_NS = 2_000_000;
 const FEW = 8;
 const PATIENCE_MS = 10;
+const SHORT_NS = 1_000_000;
 /** How long until the pool is asked again, when it had no idle agent. */
 const RETRY_MS = 25;
 /** The same when the agent could not run the function. */
@@ -97,7 +99,7 @@ export class InvocationQueue {
     if (this.#waiting.length >= MAX_WAITING) return Promise.resolve(REFUSED);
     const { promise, resolve } = Promise.withResolvers<TriggerOutcome>();
     this.#waiting.push({ subject, payload, resolve, atMs: performance.now() });
-    this.#growLater(PATIENCE_MS);
+    this.#growLater(this.#patienceMs);
     if (this.#waiting.length > FEW) this.#runWaiting();
     return promise;
   };
@@ -155,6 +157,11 @@ export class InvocationQueue {
     this.#runtimeNs = runtimeNs >= known ? runtimeNs : known + (runtimeNs - known) / 8;
   }
 
+  /** V3 */
+  get #patienceMs(): number {
+    return (this.#runtimeNs ?? Infinity) < SHORT_NS ? 10 * PATIENCE_MS : PATIENCE_MS;
+  }
+
   #growLater(delayMs: number): void {
     const isFull = this.#lanes.length >= this.#options.concurrency;
     if (isFull || this.#growTimer !== undefined || this.#adding !== undefined || this.#closing !== undefined)
@@ -168,7 +175,7 @@ export class InvocationQueue {
   #growIfNeeded(): void {
     const [oldest] = this.#waiting;
     if (oldest === undefined) return;
-    const restMs = PATIENCE_MS - (performance.now() - oldest.atMs);
+    const restMs = this.#patienceMs - (performance.now() - oldest.atMs);
     if (restMs > 0) {
       this.#growLater(restMs);
       return;
