@@ -120,8 +120,9 @@ class Session implements AgentSession {
     void sandbox.exit.then((exit) => resolve(describeExit(sandbox, exit, options.lastWords())));
     void link.closed.then((end) => {
       this.#isReachable = false;
-      // The end of the process says more than the end of its link, and follows at once.
-      if (end.kind === "lost") setTimeout(resolve, EXIT_FOLLOWS_MS, `agent contact lost: ${end.reason}`);
+      // The end of the process or machine says more than the end of its link, and follows at once.
+      const limitMs = EXIT_FOLLOWS_MS + this.#patienceMs;
+      if (end.kind === "lost") setTimeout(resolve, limitMs, `agent contact lost: ${end.reason}`);
     });
     this.#pingTimer = setInterval(() => void this.#ping(resolve), PING_INTERVAL_MS);
     void promise.then(() => clearInterval(this.#pingTimer));
@@ -250,6 +251,8 @@ class Session implements AgentSession {
       });
       this.#missedPings = 0;
     } catch (error) {
+      // The end of the link is told by itself.
+      if (!this.#isReachable) return;
       this.#missedPings += 1;
       if (this.#missedPings >= MISSED_PINGS) lost(`agent contact lost: ${errorText(error)}`);
     }
