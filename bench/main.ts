@@ -11,7 +11,9 @@ import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { startTestNode } from "../test/support/start-test-node.ts";
 import type { TestNode } from "../test/support/start-test-node.ts";
-import { medianAndSpread, summarize } from "./statistics.ts";
+import { agentMemory } from "./agent-memory.ts";
+import type { ProcessMemory } from "./agent-memory.ts";
+import { medianAndSpread, summarize, timesUs } from "./statistics.ts";
 import type { Summary } from "./statistics.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -33,10 +35,18 @@ interface Run {
   readonly jsPerSecond: number;
   readonly rawLargeMs: number;
   readonly jsLargeMs: number;
-  readonly rawKvUs: number;
+  readonly rawKv: Summary;
   /** One of the synchronous calls that a function makes in a row. */
-  readonly functionKvUs: number;
-  readonly firstReplyMs: number;
+  readonly functionKv: Summary;
+  readonly starts: Starts;
+}
+
+interface Starts {
+  /** From the deploy's request to its answer. */
+  readonly deployMs: number;
+  /** From then to the answer of the first call. */
+  readonly firstCallMs: number;
+  readonly memory: ProcessMemory | undefined;
   readonly versionMs: number;
 }
 
@@ -51,7 +61,7 @@ try {
   await measure(node.connection, store, 0.3);
   const results: Run[] = [];
   for (let run = 0; run < runs; run++) {
-    results.push({ ...(await measure(node.connection, store, 1)), ...(await measureStarts(node, run)) });
+    results.push({ ...(await measure(node.connection, store, 1)), starts: await measureStarts(node, run) });
     process.stderr.write(`run ${run + 1} of ${runs} done\n`);
   }
   print(results);
@@ -80,11 +90,7 @@ async function prepare(it: TestNode): Promise<KV> {
   return store;
 }
 
-async function measure(
-  connection: NatsConnection,
-  store: KV,
-  share: number,
-): Promise<Omit<Run, "firstReplyMs" | "versionMs">> {
+async function measure(connection: NatsConnection, store: KV, share: number): Promise<Omit<Run, "starts">> {
   const count = Math.round(SEQUENTIAL * share);
   const pipelined = Math.round(PIPELINED * share);
   return {
@@ -94,10 +100,12 @@ async function measure(
     rawPerSecond: await throughput(connection, "raw.echo", pipelined),
     jsPerSecond: await throughput(connection, "bench.js", pipelined),
     rawLargeMs: summarize(await sequential(connection, "raw.echo", LARGE, 30)).p50 / 1000,
-    rawKvUs: await medianUs(count / 5, async () => store.get("key")),
-    functionKvUs:
-      (await medianUs(count / 15, async () => connection.request("bench.kv", "", { timeout: 10_000 }))) /
-      KV_CALLS,
+    rawKv: summarize(await timesUs(count / 5, async () => store.get("key"))),
+    functionKv: summarize(
+      (await timesUs(count / 10, async () => connection.request("bench.kv", "", { timeout: 10_000 }))).map(
+        (all) => all / KV_CALLS,
+      ),
+    ),
     jsLargeMs: summarize(await sequential(connection, "bench.js", LARGE, 30)).p50 / 1000,
   };
 }
@@ -109,24 +117,7 @@ async function sequential(
   payload: Uint8Array,
   count: number,
 ): Promise<number[]> {
-  const times: number[] = [];
-  for (let i = 0; i < count; i++) {
-    const start = performance.now();
-    await connection.request(subject, payload, { timeout: 10_000 });
-    times.push((performance.now() - start) * 1000);
-  }
-  return times;
-}
-
-/** Median time in µs of something done `count` times, one at a time. */
-async function medianUs(count: number, work: () => Promise<unknown>): Promise<number> {
-  const times: number[] = [];
-  for (let i = 0; i < count; i++) {
-    const start = performance.now();
-    await work();
-    times.push((performance.now() - start) * 1000);
-  }
-  return summarize(times).p50;
+  return timesUs(count, async () => connection.request(subject, payload, { timeout: 10_000 }));
 }
 
 /** Requests per second with 64 in flight. */
@@ -140,7 +131,7 @@ async function throughput(connection: NatsConnection, subject: string, count: nu
   return (count * 1000) / (performance.now() - start);
 }
 
-async function measureStarts(it: TestNode, run: number): Promise<Pick<Run, "firstReplyMs" | "versionMs">> {
+async function measureStarts(it: TestNode, run: number): Promise<Starts> {
   const name = `first${run}`;
   const location = await it.upload(name, "(subject, payload) => payload");
   const { nodeId, publicXkey } = it.node;
@@ -155,12 +146,15 @@ async function measureStarts(it: TestNode, run: number): Promise<Pick<Run, "firs
     publisher: it.publisher,
     triggerSubjects: [`bench.${name}`],
   });
+  const deployedAt = performance.now();
   await it.connection.request(`bench.${name}`, SMALL, { timeout: 10_000 });
-  const firstReplyMs = performance.now() - start;
+  const firstCallMs = performance.now() - deployedAt;
+  const memory = await agentMemory(id);
   await it.stop(id, name);
   const versionStart = performance.now();
   await promisify(execFile)(join(root, "bin", "nex"), ["version"]);
-  return { firstReplyMs, versionMs: performance.now() - versionStart };
+  const versionMs = performance.now() - versionStart;
+  return { deployMs: deployedAt - start, firstCallMs, memory, versionMs };
 }
 
 function print(results: readonly Run[]): void {
@@ -185,9 +179,13 @@ function print(results: readonly Run[]): void {
   line("raw NATS request/reply, 1 MiB, p50", (run) => run.rawLargeMs, "ms", 2);
   line("JavaScript trigger, 1 MiB, p50", (run) => run.jsLargeMs, "ms", 2);
   line("JavaScript trigger, 1 MiB, over raw", (run) => run.jsLargeMs - run.rawLargeMs, "ms", 2);
-  line("raw kv.get, p50", (run) => run.rawKvUs, "µs");
-  line(`kv.get in a function, ${KV_CALLS} in a row, p50 of one`, (run) => run.functionKvUs, "µs");
-  line("kv.get in a function to raw", (run) => run.functionKvUs / run.rawKvUs, "×", 2);
-  line("deploy (warm pool) to first reply", (run) => run.firstReplyMs, "ms");
-  line("nex version", (run) => run.versionMs, "ms");
+  line("raw kv.get, p50", (run) => run.rawKv.p50, "µs");
+  line(`kv.get in a function, ${KV_CALLS} in a row, p50 of one`, (run) => run.functionKv.p50, "µs");
+  line("kv.get in a function, p50 to raw", (run) => run.functionKv.p50 / run.rawKv.p50, "×", 2);
+  line("deploy (warm pool) to its answer", (run) => run.starts.deployMs, "ms");
+  line("first call after the deploy's answer", (run) => run.starts.firstCallMs, "ms", 1);
+  line("deploy (warm pool) to first reply", (run) => run.starts.deployMs + run.starts.firstCallMs, "ms");
+  line("memory of an idle function's agent, PSS", (run) => run.starts.memory?.pss ?? NaN, "MiB", 1);
+  line("memory of an idle function's agent, its own", (run) => run.starts.memory?.own ?? NaN, "MiB", 1);
+  line("nex version", (run) => run.starts.versionMs, "ms");
 }

@@ -19,3 +19,15 @@ export function quantile(values: readonly number[], q: number): number {
 export function medianAndSpread(values: readonly number[], format: (value: number) => string): string {
   return `${format(quantile(values, 0.5))} (${format(Math.min(...values))}–${format(Math.max(...values))})`;
 }
+
+/** Times in µs of something done `count` times, one at a time. */
+export async function timesUs(count: number, work: () => unknown): Promise<number[]> {
+  const times: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const start = performance.now();
+    const working = work();
+    if (working instanceof Promise) await working;
+    times.push((performance.now() - start) * 1000);
+  }
+  return times;
+}

@@ -30,6 +30,10 @@ await Promise.all([
     target: "node24",
     format: "esm",
     external: ["isolated-vm"],
+    // The NATS client is a CommonJS package that requires Node's modules.
+    banner: {
+      js: 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);',
+    },
     sourcemap: "linked",
     logLevel: "warning",
   }),

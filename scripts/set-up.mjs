@@ -11,8 +11,11 @@ import { fileURLToPath } from "node:url";
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stampDirectory = join(root, ".cache", "set-up");
 
-/** Runs all set-up steps and returns the path of a Node.js 24. Ends the process with a message when one fails. */
-export async function setUp() {
+/**
+ * Runs all set-up steps and returns the path of a Node.js 24. Ends the process with a message when one fails.
+ * `hostPackages`: also what tests of virtual machines need of the system, as far as it can be had.
+ */
+export async function setUp({ hostPackages = false } = {}) {
   requireNode20();
   const nothingToDo = [
     await step("dependencies", "npm ci (with Node.js 24)", dependencyInputs, installDependencies),
@@ -20,6 +23,7 @@ export async function setUp() {
     await step("build", "build", buildInputs, build),
   ].every((skipped) => skipped);
   if (nothingToDo) console.log("✔ set up already: dependencies, nats-server, build");
+  if (hostPackages && process.platform === "linux") await installHostPackages();
   return node24();
 }
 
@@ -82,6 +86,14 @@ async function findNatsServer() {
   await runStep(node24(), [join("scripts", "ensure-nats-server.ts")], {
     show: true,
     failure: "Cannot get a nats-server: see the reasons above",
+  });
+}
+
+/** Looked at each time: what was installed may be gone. */
+async function installHostPackages() {
+  await runStep(node24(), [join("scripts", "ensure-host-packages.ts")], {
+    show: true,
+    failure: "Cannot look for the system's packages",
   });
 }
 

@@ -7,7 +7,7 @@ import { delimiter, join } from "node:path";
 import { promisify, parseArgs } from "node:util";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { readBuildInformation } from "../src/cli/build-information.ts";
-import { acceptedLine, stepLines } from "../src/cli/devrun/step-text.ts";
+import { acceptedLines, stepLines } from "../src/cli/devrun/step-text.ts";
 import { deployFile } from "../src/cli/devrun/deploy-file.ts";
 import { createLogSink } from "../src/cli/output/log-sink.ts";
 import { NexError, errorText } from "../src/lib/errors.ts";
@@ -169,7 +169,7 @@ async function deploy(
       for (const line of stepLines(done)) console.log(line);
     },
   });
-  console.log(acceptedLine(deployed));
+  console.log(acceptedLines(deployed).join("\n"));
 }
 
 /** A service needs a moment to subscribe, so a request that nobody answers yet is sent again for two seconds. */

@@ -1,9 +1,19 @@
-import { z } from "zod";
+import * as z from "zod";
 import { NexError } from "../lib/errors.ts";
 import { encodeJson, parseJson } from "./json.ts";
 
 /** Workload types that run per message and so need a trigger subject. */
 const FUNCTION_TYPES: ReadonlySet<string> = new Set(["v8", "wasm"]);
+
+/** Bounds of a function, as the node has them configured; what is absent is the agent's own default. */
+const AgentFunctionLimits = z
+  .object({
+    timeout_ms: positive(),
+    memory_mib: positive(),
+    max_source_bytes: positive(),
+  })
+  .partial();
+export type AgentFunctionLimits = z.output<typeof AgentFunctionLimits>;
 
 /**
  * The workload that a node gives to an agent; request on `agentSubjects.deploy` (protocol.md 5.4). `null` reads as
@@ -21,6 +31,13 @@ export const AgentDeployRequest = z.object({
     .boolean()
     .nullish()
     .transform((value) => value ?? false),
+  /** Whether each invocation of a function starts with nothing of the last one. */
+  fresh: z
+    .boolean()
+    .nullish()
+    .transform((value) => value ?? false),
+  /** Functions only. */
+  function_limits: AgentFunctionLimits.nullish().transform((value) => value ?? {}),
   /** Hex SHA-256 of the artifact. */
   hash: optionalText(),
   namespace: optionalText(),
@@ -53,6 +70,8 @@ export function encodeAgentDeploy(request: AgentDeployInit): Uint8Array {
     description: request.description ?? null,
     environment: request.environment,
     essential: request.essential,
+    fresh: request.fresh,
+    function_limits: request.function_limits,
     hash: request.hash,
     namespace: request.namespace,
     retried_at: request.retried_at,
@@ -76,6 +95,8 @@ export interface AgentDeployInit {
   readonly argv?: readonly string[];
   readonly description?: string;
   readonly essential?: boolean;
+  readonly fresh?: boolean;
+  readonly function_limits?: AgentFunctionLimits;
   readonly retried_at?: string;
   readonly retry_count?: number;
 }
@@ -134,6 +155,15 @@ function deployProblems(request: AgentDeployRequest): string[] {
     problems.push("at least one trigger subject is required for this workload type");
   }
   return problems;
+}
+
+function positive() {
+  return z
+    .number()
+    .int()
+    .positive()
+    .nullish()
+    .transform((value) => value ?? undefined);
 }
 
 function optionalText() {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { encodeJson, parseJson } from "./json.ts";
 
 /** Severity of an agent's log entry; its number on the wire is its place in {@link AGENT_LOG_LEVELS}. */

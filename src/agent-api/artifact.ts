@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { NexError, errorText } from "../lib/errors.ts";
 import { agentSubjects } from "./agent-subjects.ts";
 import { encodeJson, parseJson } from "./json.ts";

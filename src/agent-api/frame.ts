@@ -4,6 +4,7 @@
  *     u32 head length │ u32 body length │ head │ body
  *     head: u8 kind │ u32 request id │ u16 subject length │ subject │ name 0 value 0 name 0 value 0 …
  */
+import { singleLine } from "./header-text.ts";
 import type { LinkHeaders } from "./link.ts";
 
 /** What a frame is; `close` announces that its sender closes the link. */
@@ -91,12 +92,6 @@ function headerText(headers: LinkHeaders): string {
   for (const name of Object.keys(headers))
     text += `${singleLine(name)}\0${singleLine(headers[name] ?? "")}\0`;
   return text;
-}
-
-/** Text without characters that a header cannot carry. */
-function singleLine(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- NUL separates headers
-  return /[\0\r\n]/.test(text) ? text.replaceAll(/[\0\r\n]+/g, " ") : text;
 }
 
 function parseHeaders(text: string): LinkHeaders | undefined {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { encodeJson, parseJson } from "./json.ts";
 
 /** What an agent says when it is ready to take a workload; request on `agentSubjects.handshake` (protocol.md 5.3). */

@@ -8,13 +8,14 @@
  * I3 the messages of one turn cost one write, and no promise beyond those the caller and the handler make
  */
 import type { Duplex } from "node:stream";
-import { NexError, errorText } from "../lib/errors.ts";
+import type { NexError } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import { silentLogger } from "../lib/logger.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FRAME_KIND, encodeFrame } from "./frame.ts";
 import type { FrameHead, FrameKind } from "./frame.ts";
-import { HandlerTable } from "./handler-table.ts";
+import { HandlerRunner } from "./handler-runner.ts";
+import { cannotSend, linkClosed } from "./link-errors.ts";
 import { ERROR_HEADER } from "./link-headers.ts";
 import type {
   Link,
@@ -57,22 +58,19 @@ class IpcLink implements Link {
   readonly #logger: Logger;
   readonly #maxMessageBytes: number;
   readonly #maxQueuedBytes: number;
-  readonly #maxConcurrent: number;
-  readonly #handlers = new HandlerTable();
+  readonly #handlers: HandlerRunner;
   readonly #pending = new PendingRequests();
   readonly #channelClosed = Promise.withResolvers<void>();
   readonly #resolveClosed: (end: LinkEnd) => void;
   #end: LinkEnd | undefined;
   #corked = false;
-  /** Handlers that have not settled (I1). */
-  #running = 0;
 
   constructor(channel: Duplex, options: IpcLinkOptions) {
     this.#channel = channel;
     this.#logger = options.logger ?? silentLogger;
     this.#maxMessageBytes = options.maxMessageBytes ?? 64 * MIB;
     this.#maxQueuedBytes = options.maxQueuedBytes ?? 128 * MIB;
-    this.#maxConcurrent = options.maxConcurrent ?? 4096;
+    this.#handlers = new HandlerRunner(options.maxConcurrent);
     const { promise, resolve } = Promise.withResolvers<LinkEnd>();
     this.closed = promise;
     this.#resolveClosed = resolve;
@@ -187,35 +185,20 @@ class IpcLink implements Link {
   }
 
   #dispatch(head: FrameHead, body: Uint8Array): void {
-    const handler = this.#handlers.find(head.subject);
-    if (handler === undefined) {
-      this.#answer(head, FRAME_KIND.noResponders);
-      return;
-    }
-    if (this.#running >= this.#maxConcurrent) {
-      this.#fail(head, "too many messages are being handled");
-      return;
-    }
-    try {
-      const reply = handler({ subject: head.subject, headers: head.headers, body });
-      if (reply instanceof Promise) this.#await(head, reply);
-      else this.#answer(head, FRAME_KIND.reply, reply);
-    } catch (error) {
-      this.#fail(head, errorText(error));
-    }
-  }
-
-  #await(head: FrameHead, reply: Promise<LinkReply | undefined>): void {
-    const answered = (value: LinkReply | undefined): void => {
-      this.#running -= 1;
-      this.#answer(head, FRAME_KIND.reply, value);
-    };
-    const failed = (error: unknown): void => {
-      this.#running -= 1;
-      this.#fail(head, errorText(error));
-    };
-    this.#running += 1;
-    reply.then(answered, failed);
+    const { subject, headers } = head;
+    this.#handlers.run({ subject, headers, body }, (outcome) => {
+      switch (outcome.kind) {
+        case "answered":
+          this.#answer(head, FRAME_KIND.reply, outcome.reply);
+          return;
+        case "unhandled":
+          this.#answer(head, FRAME_KIND.noResponders);
+          return;
+        case "failed":
+          this.#fail(head, outcome.message);
+          return;
+      }
+    });
   }
 
   #answer(to: FrameHead, kind: FrameKind, reply?: LinkReply): void {
@@ -230,7 +213,7 @@ class IpcLink implements Link {
   /** Answers with the error (L6); a failed publish is told to the log only. */
   #fail(to: FrameHead, message: string): void {
     if (to.kind === FRAME_KIND.request) {
-      this.#answer(to, FRAME_KIND.reply, { headers: { [ERROR_HEADER]: message.slice(0, MAX_ERROR_LENGTH) } });
+      this.#answer(to, FRAME_KIND.reply, { headers: { [ERROR_HEADER]: message } });
     } else {
       this.#logger.warn("Failed to handle a message", { subject: to.subject, error: message });
     }
@@ -254,22 +237,4 @@ class IpcLink implements Link {
     this.#pending.failAll((subject) => linkClosed(subject, end));
     this.#resolveClosed(end);
   }
-}
-
-const MAX_ERROR_LENGTH = 8192;
-
-function linkClosed(subject: string, end: LinkEnd): NexError {
-  return cannotSend(
-    "LINK_CLOSED",
-    subject,
-    end.kind === "closed" ? "the link is closed" : `link lost: ${end.reason}`,
-  );
-}
-
-function cannotSend(
-  code: "LINK_CLOSED" | "LINK_CONGESTED" | "LINK_MESSAGE_TOO_LARGE",
-  subject: string,
-  reason: string,
-): NexError {
-  return new NexError({ code, message: `Cannot send "${subject}": ${reason}` });
 }

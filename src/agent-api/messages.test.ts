@@ -119,7 +119,18 @@ test("deploy request arrives as sent, without what is not of it", () => {
     argv: ["a"],
     description: "",
     essential: false,
+    fresh: false,
+    function_limits: {},
   });
+});
+
+test("deploy request says how a function is run, and may leave out each limit", () => {
+  const body = encodeAgentDeploy({ ...DEPLOY, fresh: true, function_limits: { timeout_ms: 100 } });
+  const parsed = parseAgentDeploy(body);
+  assert.ok(parsed.kind === "valid");
+  assert.deepEqual([parsed.request.fresh, parsed.request.function_limits], [true, { timeout_ms: 100 }]);
+  const wrong = parseAgentDeploy(json({ ...DEPLOY, function_limits: { memory_mib: 0 } }));
+  assert.match(wrong.kind === "refused" ? wrong.message : "", /function_limits\.memory_mib/);
 });
 
 test("deploy request of a Go node may have null for environment, triggers and description", () => {

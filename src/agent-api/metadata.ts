@@ -9,15 +9,15 @@ export interface AgentMetadata {
 }
 
 /** `channel`: the agent was started with a channel to its node. `network`: it connects to the internal NATS server. */
-type AgentTransport =
-  | { readonly kind: "channel" }
-  | {
-      readonly kind: "network";
-      readonly host: string;
-      readonly port: number;
-      /** Seed of the agent's user, `SU…`. Secret. */
-      readonly nkeySeed: string;
-    };
+type AgentTransport = { readonly kind: "channel" } | ({ readonly kind: "network" } & InternalServer);
+
+/** Where the node's internal NATS server is for an agent, and who the agent is there. */
+interface InternalServer {
+  readonly host: string;
+  readonly port: number;
+  /** Seed of the agent's user, `SU…`. Secret. */
+  readonly nkeySeed: string;
+}
 
 /** The metadata as environment variables, for `SandboxSpec.metadata`. */
 export function encodeAgentMetadata({

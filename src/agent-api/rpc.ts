@@ -1,10 +1,24 @@
 import { ERROR_HEADER } from "./link-headers.ts";
-import type { LinkReply, LinkResponse } from "./link.ts";
+import type { LinkHeaders, LinkReply, LinkResponse } from "./link.ts";
 
 /** Header of a reply: decimal status; anything but 200 is an error. */
 const RPC_CODE_HEADER = "x-nex-hs-code";
 /** Header of a reply: text that belongs to the status. */
 const RPC_MESSAGE_HEADER = "x-nex-hs-msg";
+
+/** Header of a request: the answer is of no use after so many milliseconds, decimal. */
+const RPC_TIMEOUT_HEADER = "x-nex-hs-timeout-ms";
+
+/** Headers of a call that has only so much time. */
+export function withRpcTimeout(headers: LinkHeaders, timeoutMs: number): LinkHeaders {
+  return { ...headers, [RPC_TIMEOUT_HEADER]: String(Math.max(1, Math.ceil(timeoutMs))) };
+}
+
+/** The time that the caller gives a call; undefined when it did not say. */
+export function rpcTimeoutMs(headers: LinkHeaders): number | undefined {
+  const text = headers[RPC_TIMEOUT_HEADER];
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
 
 /** Result of a host service call (protocol.md 6.1). */
 export interface RpcResult {

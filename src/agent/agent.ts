@@ -15,6 +15,7 @@ import { AGENT_LOG_SOURCE } from "../agent-api/agent-log.ts";
 import type { AgentLogLevel } from "../agent-api/agent-log.ts";
 import { agentSubjects } from "../agent-api/agent-subjects.ts";
 import { encodeHandshake, parseHandshakeReply } from "../agent-api/handshake.ts";
+import type { BlockingCalls } from "../agent-api/blocking-calls.ts";
 import type { Link, LinkMessage, LinkReply } from "../agent-api/link.ts";
 import { encodeTriggerReply, triggerSubject } from "../agent-api/trigger.ts";
 import { NexError, errorText } from "../lib/errors.ts";
@@ -26,14 +27,19 @@ import type { RunningWorkload, WorkloadExit } from "./workload.ts";
 const STOP_GRACE_MS = 5000;
 /** How long the last log lines have to leave before the end is reported. */
 const LAST_LOG_MS = 1000;
-const HANDSHAKE_TRY_MS = 500;
-const HANDSHAKE_MS = 5000;
+/** Longer than protocol.md's 500: an emulated machine on a busy host takes that long to read an answer. */
+const HANDSHAKE_TRY_MS = 5000;
+const HANDSHAKE_MS = 30_000;
 
 export interface AgentOptions {
   readonly id: string;
   readonly link: Link;
+  /** Undefined where the agent has no channel for them. */
+  readonly blockingCalls: BlockingCalls | undefined;
   /** Where the artifact of a native workload is written; exists, and is removed by the caller. */
   readonly directory: string;
+  /** Whether the workload has a machine of its own. Then programs are checked before they run (protocol.md 8.1). */
+  readonly sandboxed: boolean;
   /** Ends this process at once: the engine of a function can no longer be trusted. */
   readonly onFatal: (reason: string) => void;
 }
@@ -101,7 +107,9 @@ export class Agent {
         request,
         id: this.#options.id,
         link: this.#options.link,
+        blockingCalls: this.#options.blockingCalls,
         directory: this.#options.directory,
+        sandboxed: this.#options.sandboxed,
         log: (level, text) => this.#log(request.workload_name, level, text),
         onFatal: this.#options.onFatal,
       });
@@ -138,14 +146,14 @@ export class Agent {
     return encodeTriggerReply(outcome);
   }
 
-  async #ended({ workload_name: name }: AgentDeployRequest, { code }: WorkloadExit): Promise<void> {
+  async #ended({ workload_name: name }: AgentDeployRequest, { code, reason }: WorkloadExit): Promise<void> {
     if (this.#state.kind === "running") this.#state = { kind: "ended" };
     this.#log(AGENT_LOG_SOURCE, code === 0 ? "info" : "error", `Workload ${name} exited`);
     await this.#logs.drain(LAST_LOG_MS);
     this.#publishEvent("workload_undeployed", {
       workload_name: name,
       code,
-      message: `Exited workload: ${name}; vm: ${this.#options.id}; status: ${code}`,
+      message: `Exited workload: ${name}; vm: ${this.#options.id}; status: ${code}${reason === undefined ? "" : `; ${reason}`}`,
     });
   }
 

@@ -1,25 +1,53 @@
 import { agentSubjects } from "../agent-api/agent-subjects.ts";
+import type { BlockingCalls } from "../agent-api/blocking-calls.ts";
 import type { Link } from "../agent-api/link.ts";
-import { parseRpcResult } from "../agent-api/rpc.ts";
+import { parseRpcResult, withRpcTimeout } from "../agent-api/rpc.ts";
 import { errorText } from "../lib/errors.ts";
-import type { HostServices } from "../host-services/guest/host-services.ts";
+import type {
+  HostServiceCall,
+  HostServiceResult,
+  HostServices,
+} from "../host-services/guest/host-services.ts";
 
 /** Longest wait for the answer of a host service (protocol.md 16). */
 const CALL_TIMEOUT_MS = 5000;
 
+/** How a workload's calls reach the node. */
+export interface HostServiceWays {
+  readonly link: Link;
+  readonly blockingCalls: BlockingCalls | undefined;
+}
+
 /** The guest's way to the node's host services: calls over the agent link (protocol.md 6.1). */
 export function createHostServices(
-  link: Link,
+  { link, blockingCalls }: HostServiceWays,
   workload: { readonly id: string; readonly namespace: string; readonly workloadName: string },
 ): HostServices {
+  const subjectOf = ({ service, method }: HostServiceCall): string =>
+    agentSubjects.rpc({ ...workload, service, method });
   return {
-    call: async ({ service, method, headers, body }) => {
+    call: async (call) => {
       try {
-        const subject = agentSubjects.rpc({ ...workload, service, method });
-        return parseRpcResult(await link.request(subject, body, { timeoutMs: CALL_TIMEOUT_MS, headers }));
+        const options = { timeoutMs: CALL_TIMEOUT_MS, headers: call.headers };
+        return parseRpcResult(await link.request(subjectOf(call), call.body, options));
       } catch (error) {
-        return { code: 500, message: errorText(error), body: new Uint8Array(0) };
+        return failure(error);
       }
     },
+    callBlocking:
+      blockingCalls === undefined
+        ? undefined
+        : (call, timeoutMs) => {
+            try {
+              const headers = withRpcTimeout(call.headers, Math.min(timeoutMs, CALL_TIMEOUT_MS));
+              return parseRpcResult(blockingCalls.request(subjectOf(call), call.body, headers));
+            } catch (error) {
+              return failure(error);
+            }
+          },
   };
+}
+
+function failure(error: unknown): HostServiceResult {
+  return { code: 500, message: errorText(error), body: new Uint8Array(0) };
 }

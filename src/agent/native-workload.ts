@@ -5,6 +5,7 @@ import { NexError } from "../lib/errors.ts";
 import { startProcess } from "../lib/managed-process.ts";
 import type { ProcessExit } from "../lib/managed-process.ts";
 import { executionProblem } from "./executable-format.ts";
+import { outOfMemoryKills } from "./out-of-memory.ts";
 import { LineSplitter } from "../lib/line-splitter.ts";
 import type { RunningWorkload, WorkloadExit, WorkloadLog } from "./workload.ts";
 
@@ -19,6 +20,8 @@ export interface NativeWorkloadSpec {
   readonly argv: readonly string[];
   /** As deployed; keys are upper-cased here. Nothing else is handed over. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Whether what the kernel kills for want of memory here can only be ours. */
+  readonly sandboxed: boolean;
   readonly log: WorkloadLog;
 }
 
@@ -33,6 +36,7 @@ export async function startNativeWorkload(spec: NativeWorkloadSpec): Promise<Run
   const program = join(spec.directory, `workload-${spec.workloadId}`);
   await writeFile(program, spec.artifact, { mode: 0o700, flag: "wx" });
   await chmod(program, 0o777);
+  const killsBefore = spec.sandboxed ? await outOfMemoryKills() : undefined;
   const removeProgram = async (): Promise<void> => rm(program, { force: true });
   try {
     const child = await startProcess({
@@ -49,7 +53,7 @@ export async function startNativeWorkload(spec: NativeWorkloadSpec): Promise<Run
     const exit = child.exit.then(async (reason) => {
       await Promise.race([output, delay(LAST_OUTPUT_MS)]);
       await removeProgram();
-      return exitOf(reason);
+      return exitOf(reason, killsBefore);
     });
     return {
       exit,
@@ -81,8 +85,13 @@ async function captureLines(
   await promise;
 }
 
-function exitOf(reason: ProcessExit): WorkloadExit {
-  return { code: reason.kind === "exited" ? reason.code : -1 };
+async function exitOf(reason: ProcessExit, killsBefore: number | undefined): Promise<WorkloadExit> {
+  if (reason.kind === "exited") return { code: reason.code };
+  if (reason.kind === "signaled" && reason.signal === "SIGKILL" && killsBefore !== undefined) {
+    const kills = await outOfMemoryKills();
+    if (kills !== undefined && kills > killsBefore) return { code: -1, reason: "out of memory" };
+  }
+  return { code: -1 };
 }
 
 function upperCaseKeys(environment: Readonly<Record<string, string>>): Record<string, string> {

@@ -1,9 +1,11 @@
 import type { AgentDeployRequest } from "../agent-api/agent-deploy.ts";
 import { fetchArtifact } from "../agent-api/artifact.ts";
+import type { BlockingCalls } from "../agent-api/blocking-calls.ts";
 import type { Link } from "../agent-api/link.ts";
 import { NexError, errorText } from "../lib/errors.ts";
 import { startFunctionWorkload } from "./function-workload.ts";
 import { createHostServices } from "./host-services-client.ts";
+import { sandboxProblem } from "./executable-format.ts";
 import { startNativeWorkload } from "./native-workload.ts";
 import type { RunningWorkload, WorkloadLog } from "./workload.ts";
 
@@ -11,7 +13,10 @@ export interface StartWorkloadOptions {
   readonly request: AgentDeployRequest;
   readonly id: string;
   readonly link: Link;
+  /** Undefined where the agent has no channel for them. */
+  readonly blockingCalls: BlockingCalls | undefined;
   readonly directory: string;
+  readonly sandboxed: boolean;
   readonly log: WorkloadLog;
   readonly onFatal: (reason: string) => void;
 }
@@ -33,6 +38,8 @@ export async function startWorkload(options: StartWorkloadOptions): Promise<Runn
     fetchArtifact(link, id, { totalBytes, hash }),
   );
   if (type === "native") {
+    const problem = options.sandboxed ? sandboxProblem(artifact) : undefined;
+    if (problem !== undefined) throw refused(`${INVALID}: ${problem}`);
     return orRefused(
       "Failed to start workload",
       startNativeWorkload({
@@ -41,18 +48,21 @@ export async function startWorkload(options: StartWorkloadOptions): Promise<Runn
         artifact,
         argv: request.argv,
         environment: request.environment,
+        sandboxed: options.sandboxed,
         log: options.log,
       }),
     );
   }
   return orRefused(
-    "Failed to validate workload",
+    INVALID,
     startFunctionWorkload({
       type,
       name: request.workload_name,
       artifact,
       environment: request.environment,
-      hostServices: createHostServices(link, {
+      limits: request.function_limits,
+      fresh: request.fresh,
+      hostServices: createHostServices(options, {
         id,
         namespace: request.namespace,
         workloadName: request.workload_name,
@@ -63,6 +73,7 @@ export async function startWorkload(options: StartWorkloadOptions): Promise<Runn
   );
 }
 
+const INVALID = "Failed to validate workload";
 const NO_PROVIDER = "Failed to initialize workload execution provider";
 
 async function orRefused<T>(prefix: string, work: Promise<T>): Promise<T> {

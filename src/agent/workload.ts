@@ -5,6 +5,8 @@ import type { InvocationOutcome } from "../functions/function.ts";
 export interface WorkloadExit {
   /** Exit code; -1 when it was killed by a signal. */
   readonly code: number;
+  /** What ended it from outside, where that is known. */
+  readonly reason?: "out of memory";
 }
 
 /** Writes to the workload's log; a level as in protocol.md 5.7. */

@@ -67,8 +67,20 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
         "Find workloads on the nodes",
         async () => (await import("./commands/node-probe.ts")).nodeProbe,
       ),
+      command(
+        "preflight",
+        [],
+        "Get this host ready to run a node",
+        async () => (await import("./commands/node-preflight.ts")).nodePreflight,
+      ),
     ],
   },
+  command(
+    "rootfs",
+    ["fs"],
+    "Build the root file system of virtual machines",
+    async () => (await import("./commands/rootfs.ts")).rootfs,
+  ),
   command(
     "lameduck",
     [],

@@ -130,6 +130,18 @@ Workloads:
     );
   });
 
+  test("shows in full how a function is run", () => {
+    const [, machine] = info.machines;
+    assert.ok(machine);
+    const workload = { ...machine.workload, fresh: true, concurrency: 4, instances: 2 };
+    const machines = [{ ...machine, workload }];
+    assert.match(
+      renderNodeReport(nodeId, { ...info, machines }, { form: "full" }),
+      /\n +Fresh: every invocation\n +Instances: 2 of at most 4$/,
+    );
+    assert.doesNotMatch(renderNodeReport(nodeId, { ...info, machines }), /Fresh|Instances/);
+  });
+
   test("breaks a long list of tags after a comma in a terminal", () => {
     const tags = { a: "1".repeat(20), b: "2".repeat(20), c: "3" };
     const report = renderNodeReport(nodeId, { ...info, tags }, { columns: 60 });

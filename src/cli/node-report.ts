@@ -20,7 +20,8 @@ export function renderNodeReport(
 
 const TITLE = "NEX Node Information";
 
-function nodeSection(nodeId: string, { public_xkey, version, uptime, tags = {} }: InfoReply): ReportSection {
+function nodeSection(nodeId: string, info: InfoReply): ReportSection {
+  const { public_xkey, version, uptime, tags = {}, isolation } = info;
   const block: ReportLine[] = [
     ["Node", nodeId],
     ["Xkey", public_xkey],
@@ -29,6 +30,7 @@ function nodeSection(nodeId: string, { public_xkey, version, uptime, tags = {} }
   ];
   const names = Object.keys(tags).sort();
   if (names.length > 0) block.push(["Tags", names.map((name) => `${name}=${tags[name]}`).join(", ")]);
+  if (isolation !== undefined) block.push(["Isolation", isolation]);
   return { blocks: [block] };
 }
 
@@ -52,6 +54,7 @@ function workloadSection({ machines }: InfoReply, full: boolean): ReportSection 
 
 function workloadBlock({ id, healthy, namespace, workload }: Machine, full: boolean): ReportLine[] {
   const { name, runtime, description = "", type, hash, restarts, last_exit, trigger_subjects } = workload;
+  const { fresh, concurrency, instances } = workload;
   const lines: ReportLine[] = [
     ["Id", id],
     ["Healthy", String(healthy)],
@@ -62,6 +65,8 @@ function workloadBlock({ id, healthy, namespace, workload }: Machine, full: bool
   if (full) {
     lines.push(["Namespace", namespace ?? ""], ["Type", type], ["Hash", hash]);
     if (trigger_subjects !== undefined) lines.push(["Trigger Subjects", trigger_subjects.join(", ")]);
+    if (fresh === true) lines.push(["Fresh", "every invocation"]);
+    if (instances !== undefined) lines.push(["Instances", `${instances} of at most ${concurrency ?? "?"}`]);
   }
   // What restarted is worth a look; the others say so only when asked.
   if (restarts !== undefined && (full || restarts > 0)) lines.push(["Restarts", String(restarts)]);

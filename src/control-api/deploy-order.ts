@@ -37,6 +37,10 @@ export interface DeployOrder {
   readonly triggerConnection?: ConnectionCredentials;
   /** Connection of the workload's host services. */
   readonly hostServices?: ConnectionCredentials;
+  /** Start every invocation with nothing of the last one; functions only. Default false. */
+  readonly fresh?: boolean;
+  /** Invocations at a time, 1 or more; functions only. Default what the node allows. */
+  readonly concurrency?: number;
   /** Set when this is a redeploy. */
   readonly retryCount?: number;
   /** When it was redeployed. */
@@ -73,6 +77,8 @@ export async function createDeployment(
       trigger_subjects: order.triggerSubjects,
       trigger_connection: order.triggerConnection,
       host_services: order.hostServices,
+      fresh: order.fresh,
+      concurrency: order.concurrency,
       retry_count: order.retryCount,
       retried_at: order.retriedAt?.toISOString(),
     },

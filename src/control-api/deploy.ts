@@ -40,6 +40,10 @@ export const DeployRequest = wireObject({
   trigger_subjects: StringList.optional(),
   trigger_connection: ConnectionCredentials.optional(),
   host_services: ConnectionCredentials.optional(),
+  /** Functions only, and only on our nodes: every invocation starts with nothing of the last one. */
+  fresh: z.boolean().optional(),
+  /** Functions only, and only on our nodes: invocations at a time, at most as many as the node allows. */
+  concurrency: z.number().int().positive().optional(),
   retry_count: z.number().int().nonnegative().optional(),
   /** RFC 3339. */
   retried_at: z.string().refine(isTime, "must be a time").optional(),
@@ -55,6 +59,8 @@ export const DeployReply = wireObject({
   issuer: z.string(),
   /** Workload name. */
   name: z.string(),
+  /** What isolates it, in words; only from our nodes. */
+  isolation: z.string().optional(),
 });
 export type DeployReply = z.output<typeof DeployReply>;
 
@@ -75,6 +81,8 @@ export function encodeDeployRequest(request: DeployRequest): Uint8Array {
     trigger_subjects: nonEmpty(request.trigger_subjects),
     trigger_connection: request.trigger_connection,
     host_services: request.host_services,
+    fresh: request.fresh === true ? true : undefined,
+    concurrency: request.concurrency,
     retry_count: retryCount === undefined ? undefined : Math.max(0, wireInteger(retryCount)),
     retried_at: request.retried_at,
   });
@@ -86,8 +94,8 @@ export function parseDeployRequest(bytes: Uint8Array): DeployRequest {
 }
 
 /** Bytes of a DEPLOY reply. */
-export function encodeDeployReply({ started, id, issuer, name }: DeployReply): Uint8Array {
-  return encodeReply("deploy", { started, id, issuer, name });
+export function encodeDeployReply({ started, id, issuer, name, isolation }: DeployReply): Uint8Array {
+  return encodeReply("deploy", { started, id, issuer, name, isolation });
 }
 
 /** Reads a DEPLOY reply. Throws WIRE_INVALID or CONTROL_REFUSED. */

@@ -104,5 +104,9 @@ function eventData({ data, data_base64 }: z.output<typeof Envelope>): Readonly<R
 
 /** RFC 3339 without trailing zeros in the fraction, as Go prints times. */
 function eventTime(time: Date): string {
-  return time.toISOString().replace(/\.?0+Z$/u, "Z");
+  const text = time.toISOString();
+  let end = text.length - 1;
+  while (text[end - 1] === "0") end -= 1;
+  if (text[end - 1] === ".") return `${text.slice(0, end - 1)}Z`;
+  return `${text.slice(0, end)}Z`;
 }

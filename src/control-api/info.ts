@@ -38,6 +38,12 @@ export const Machine = wireObject({
     last_exit: LastExit.optional(),
     /** Functions only. */
     trigger_subjects: StringList.optional(),
+    /** Every invocation starts with nothing of the last one. Functions only, as what follows. */
+    fresh: z.boolean().optional(),
+    /** Most invocations at a time. */
+    concurrency: z.number().int().positive().optional(),
+    /** Agents that run it now: more than one while it is busy. */
+    instances: z.number().int().nonnegative().optional(),
   }),
 });
 export type Machine = z.output<typeof Machine>;
@@ -62,12 +68,14 @@ export const InfoReply = wireObject({
   /** Workloads of the namespace asked for. Absent from a node that writes null for none. */
   machines: z.array(Machine).readonly().default([]),
   supported_workload_types: StringList.optional(),
+  /** What isolates the node's workloads, in words; only from our nodes. */
+  isolation: z.string().optional(),
 });
 export type InfoReply = z.output<typeof InfoReply>;
 
 /** Bytes of an INFO reply: `machines` is always a list, memory whole numbers. */
 export function encodeInfoReply(data: InfoReply): Uint8Array {
-  const { version, uptime, public_xkey, tags, memory, machines, supported_workload_types } = data;
+  const { version, uptime, public_xkey, tags, memory, machines, supported_workload_types, isolation } = data;
   return encodeReply("info", {
     version,
     uptime,
@@ -80,6 +88,7 @@ export function encodeInfoReply(data: InfoReply): Uint8Array {
     },
     machines,
     supported_workload_types,
+    isolation,
   });
 }
 

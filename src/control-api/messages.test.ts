@@ -126,6 +126,8 @@ test("DEPLOY requests round trip with every field", () => {
     trigger_subjects: ["a.*"],
     trigger_connection: credentials,
     host_services: credentials,
+    fresh: true,
+    concurrency: 4,
     retry_count: 3,
     retried_at: "2024-07-03T09:46:40.123456789Z",
   };
@@ -147,6 +149,8 @@ test("parseDeployRequest names what is missing or wrong", () => {
     [{ argv: ["x", 1] }, 'field "argv[1]" must be a string'],
     [{ essential: "yes" }, 'field "essential" must be a boolean'],
     [{ trigger_connection: { nats_url: "x" } }, 'field "trigger_connection.nats_user_jwt" is missing'],
+    [{ fresh: 1 }, 'field "fresh" must be a boolean'],
+    [{ concurrency: 0 }, 'field "concurrency" is not valid'],
     [{ retry_count: -1 }, 'field "retry_count" is not valid'],
     [{ retried_at: "yesterday" }, 'field "retried_at" must be a time'],
   ];

@@ -1,5 +1,6 @@
 import type { FunctionFailure } from "./function.ts";
 import type { Isolate } from "./isolate-engine.ts";
+import type { MainThread } from "./main-thread.ts";
 
 /** What one invocation came to, as the code inside the isolate reports it. */
 export type GuestReply =
@@ -15,8 +16,8 @@ export interface Guest {
   invoke(subject: string, payload: Uint8Array): Promise<GuestReply>;
   /**
    * The same on the calling thread, which spares waking up another one: most of what a quick call costs. A promise
-   * when the function is asynchronous. Throws errors of the engine. Undefined when the function may call the host,
-   * which has to answer meanwhile.
+   * when the function is asynchronous. Throws errors of the engine. Undefined when the function may wait for answers
+   * that this thread has to fetch.
    */
   readonly invokeHere:
     | ((subject: string, payload: Uint8Array) => GuestReply | Promise<GuestReply>)
@@ -32,17 +33,12 @@ export interface Guest {
 }
 
 /**
- * Sets the function up in an isolate.
+ * Sets the function up in an isolate. `thread` is for the later turns of an invocation: the first one, by
+ * {@link Guest.invokeHere}, is watched already.
  *
  * @throws {NexError} `FUNCTION_INVALID` when its source is refused
  */
-export type StartGuest = (isolate: Isolate, runHere: RunHere) => Promise<Guest>;
-
-/**
- * Enters the isolate on the calling thread, watched over. For the later turns of an invocation: the first one, by
- * {@link Guest.invokeHere}, is watched already.
- */
-export type RunHere = <T>(turn: () => T) => T;
+export type StartGuest = (isolate: Isolate, thread: MainThread) => Promise<Guest>;
 
 /** A reference into the host, as code inside the isolate sees it. Never handed to the function. */
 export interface HostReference {

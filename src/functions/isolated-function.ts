@@ -12,24 +12,28 @@
  *    loop later, and at most {@link GRACE_MS} after the deadline
  * I2 the engine's timeout counts only running time and pauses in host calls, hence the deadline of our own
  * I3 there is never more than one live isolate
- * I4 a function that cannot wait for the host in the middle of a turn runs on the main thread, turn by turn; a thread
- *    of its own (`watchdog.ts`) ends the process if that goes wrong, as the main thread cannot. Calls that go on after
- *    their first turn, and all that arrive meanwhile, go the way above
+ * I4 a function runs on the main thread, turn by turn, unless it waits for answers that the main thread has to fetch;
+ *    a thread of its own (`watchdog.ts`) ends the process if that goes wrong, as the main thread cannot. A run that is
+ *    past its deadline when the host answers is ended by the end of its isolate
+ * I5 an answer leaves before the next run begins if its own run was long
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { errorText } from "../lib/errors.ts";
 import type { FunctionSpec, InvocationOutcome, LoadedFunction } from "./function.ts";
 import type { Guest, GuestReply, StartGuest } from "./guest.ts";
 import type { Isolate, IsolateEngine } from "./isolate-engine.ts";
+import { WatchedThread } from "./main-thread.ts";
 import { startMemoryWatch } from "./memory-watch.ts";
 import type { MemoryWatch } from "./memory-watch.ts";
-import { startWatchdog } from "./watchdog.ts";
-import type { Watchdog } from "./watchdog.ts";
 import { failureOf, outcomeOf, STOPPED } from "./run-end.ts";
 import type { Failure, RunBounds, RunEnd } from "./run-end.ts";
+import { within } from "./within.ts";
 
 /** Time after the deadline until the process has to end. */
 const GRACE_MS = 250;
 const SETTLE_MS = 150;
+/** A run is long when the answers of those before it must not wait for the next one (I5). */
+const LONG_RUN_MS = 1;
 const SLACK_MIB = 192;
 const MIN_HEAP_MIB = 8;
 
@@ -49,6 +53,13 @@ interface Invocation {
   readonly subject: string;
   readonly payload: Uint8Array;
   readonly resolve: (outcome: InvocationOutcome) => void;
+}
+
+/** A run that goes on after its first turn. */
+interface LongRun {
+  readonly resolve: (outcome: InvocationOutcome) => void;
+  readonly startedAt: number;
+  readonly begun: Promise<GuestReply>;
 }
 
 const MEMORY = { kind: "memory", reason: "memory ran out" } as const satisfies RunEnd;
@@ -72,7 +83,7 @@ class IsolatedFunction implements LoadedFunction {
   #isolate: Isolate | undefined;
   #guest: Guest | undefined;
   #watch: MemoryWatch | undefined;
-  #watchdog: Watchdog | undefined;
+  readonly #thread = new WatchedThread(() => this.#endOverdue());
   #working: Promise<void> | undefined;
   /** Ends the present run from outside of it. */
   #endRun: ((end: RunEnd) => void) | undefined;
@@ -88,12 +99,12 @@ class IsolatedFunction implements LoadedFunction {
   async start(): Promise<void> {
     const { heapMiB, outsideHeapMiB, startGuest } = this.#options;
     this.#isolate = this.#createIsolate();
-    this.#guest = await startGuest(this.#isolate, this.#runHere);
+    this.#guest = await startGuest(this.#isolate, this.#thread);
     this.#watch = startMemoryWatch(heapMiB + outsideHeapMiB + SLACK_MIB, (grownMiB) =>
       this.#endRun?.({ kind: "memory", reason: `memory of the process grew by ${grownMiB} MiB` }),
     );
     if (this.#guest.invokeHere === undefined) return;
-    this.#watchdog = startWatchdog({
+    this.#thread.watch({
       runMs: this.#bounds.limits.timeoutMs + GRACE_MS,
       growthMiB: heapMiB + outsideHeapMiB + SLACK_MIB,
     });
@@ -116,7 +127,7 @@ class IsolatedFunction implements LoadedFunction {
     this.#endRun?.({ kind: "stopped" });
     await this.#working;
     this.#watch?.stop();
-    this.#watchdog?.stop();
+    this.#thread.stop();
     this.#guest?.release();
     this.#guest = undefined;
     this.#isolate = undefined;
@@ -125,63 +136,79 @@ class IsolatedFunction implements LoadedFunction {
   /** Runs on this thread (I4) if the function allows it, and starts to run it elsewhere if not. */
   #begin(guest: Guest, subject: string, payload: Uint8Array): RunEnd | Promise<GuestReply> {
     if (guest.invokeHere === undefined) return guest.invoke(subject, payload);
-    this.#watchdog?.enter();
+    const { invokeHere } = guest;
+    this.#thread.begin(this.#bounds.limits.timeoutMs);
     try {
-      const reply = guest.invokeHere(subject, payload);
+      const reply = this.#thread.run(() => invokeHere(subject, payload));
       return reply instanceof Promise ? reply : { kind: "replied", reply };
     } catch (error) {
       return { kind: "threw", error };
-    } finally {
-      this.#watchdog?.leave();
     }
   }
 
-  readonly #runHere = <T>(turn: () => T): T => {
-    this.#watchdog?.enter();
-    try {
-      return turn();
-    } finally {
-      this.#watchdog?.leave();
-    }
-  };
+  /** The function has come back from the host too late: the engine ends what it still does (I4). */
+  #endOverdue(): void {
+    this.#isolate?.dispose();
+    this.#isolate = undefined;
+  }
 
   #serveHere(guest: Guest, subject: string, payload: Uint8Array): Promise<InvocationOutcome> {
     const startedAt = performance.now();
     const begun = this.#begin(guest, subject, payload);
     if (begun instanceof Promise) {
       const { promise, resolve } = Promise.withResolvers<InvocationOutcome>();
-      this.#working = this.#serve(guest, { subject, payload, resolve }, begun).then(() => this.#work());
+      this.#working = this.#serve(guest, { resolve, startedAt, begun }).then(() => this.#work());
       return promise;
     }
-    const end = this.#explain(begun);
-    const outcome = outcomeOf(end, this.#bounds, Math.round((performance.now() - startedAt) * 1e6));
-    if (end.kind === "replied") this.#prepare(guest);
-    else this.#working = this.#afterwards(guest, end, Promise.resolve()).then(() => this.#work());
+    const { end, outcome, isLong } = this.#finish(begun, startedAt);
+    if (end.kind !== "replied") {
+      this.#working = this.#afterwards(guest, end, Promise.resolve()).then(() => this.#work());
+    } else {
+      this.#prepare(guest);
+      if (isLong) this.#working = nextTurn().then(() => this.#work());
+    }
     return Promise.resolve(outcome);
   }
 
   async #work(): Promise<void> {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       const guest = this.#guest;
-      if (this.#over === undefined && guest !== undefined) await this.#serve(guest, next);
-      else next.resolve({ kind: "failed", ...(this.#over ?? STOPPED), runtimeNs: 0 });
+      if (this.#over !== undefined || guest === undefined) {
+        next.resolve({ kind: "failed", ...(this.#over ?? STOPPED), runtimeNs: 0 });
+        continue;
+      }
+      const startedAt = performance.now();
+      const begun = this.#begin(guest, next.subject, next.payload);
+      if (begun instanceof Promise) {
+        await this.#serve(guest, { resolve: next.resolve, startedAt, begun });
+        continue;
+      }
+      const { end, outcome, isLong } = this.#finish(begun, startedAt);
+      next.resolve(outcome);
+      if (end.kind === "replied") this.#prepare(guest);
+      else await this.#afterwards(guest, end, Promise.resolve());
+      if (isLong) await nextTurn();
     }
     this.#working = undefined;
   }
 
-  async #serve(guest: Guest, invocation: Invocation, begun?: Promise<GuestReply>): Promise<void> {
-    const { subject, payload, resolve } = invocation;
+  /** What came of a run that ended within its first turn. */
+  #finish(begun: RunEnd, startedAt: number) {
+    const tookMs = performance.now() - startedAt;
+    const end = this.#explain(begun);
+    const outcome = outcomeOf(end, this.#bounds, Math.round(tookMs * 1e6));
+    return { end, outcome, isLong: tookMs > LONG_RUN_MS };
+  }
+
+  /** Waits for a run that goes on after its first turn, until it ends in whatever way. */
+  async #serve(guest: Guest, { resolve, startedAt, begun }: LongRun): Promise<void> {
     const { promise, resolve: endRun } = Promise.withResolvers<RunEnd>();
-    const startedAt = performance.now();
-    const deadline = setTimeout(endRun, this.#bounds.limits.timeoutMs, DEADLINE);
+    const leftMs = this.#bounds.limits.timeoutMs - (performance.now() - startedAt);
+    const deadline = setTimeout(endRun, Math.max(0, leftMs), DEADLINE);
     this.#endRun = endRun;
     this.#watch?.enter();
-    const beginning = begun ?? this.#begin(guest, subject, payload);
-    if (!(beginning instanceof Promise)) endRun(beginning);
-    const run = Promise.resolve(beginning).then(
-      (reply) => {
-        if (beginning instanceof Promise) endRun({ kind: "replied", reply: reply as GuestReply });
-      },
+    const run = begun.then(
+      (reply) => endRun({ kind: "replied", reply }),
       (error: unknown) => endRun({ kind: "threw", error }),
     );
     const end = this.#explain(await promise);
@@ -220,7 +247,9 @@ class IsolatedFunction implements LoadedFunction {
 
   /** An engine error means memory when the isolate is gone without our doing. */
   #explain(end: RunEnd): RunEnd {
-    if (end.kind !== "threw" || this.#isolate?.isDisposed !== true) return end;
+    if (end.kind !== "threw") return end;
+    if (this.#isolate === undefined) return DEADLINE;
+    if (!this.#isolate.isDisposed) return end;
     return { kind: "memory", reason: errorText(end.error) };
   }
 
@@ -243,7 +272,7 @@ class IsolatedFunction implements LoadedFunction {
       return this.#giveUp(MEMORY.reason, failureOf(MEMORY, this.#bounds));
     try {
       this.#isolate ??= this.#createIsolate();
-      this.#guest = await this.#options.startGuest(this.#isolate, this.#runHere);
+      this.#guest = await this.#options.startGuest(this.#isolate, this.#thread);
     } catch (error) {
       this.#giveUp(`function cannot be set up again: ${errorText(error)}`, STOPPED);
     }
@@ -268,17 +297,4 @@ class IsolatedFunction implements LoadedFunction {
       },
     });
   }
-}
-
-/** Whether `work` settled in time; its failure is as good as its success. */
-async function within(limitMs: number, work: Promise<unknown>): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(resolve, limitMs, false);
-  void work.then(
-    () => resolve(true),
-    () => resolve(true),
-  );
-  const inTime = await promise;
-  clearTimeout(timer);
-  return inTime;
 }

@@ -2,9 +2,9 @@
  * Ends the process when a run on the main thread gets out of hand: the main thread cannot look after itself then.
  *
  * A thread of its own looks every 20 ms whether the run it saw last is still the same, by a counter that is odd while
- * something runs, what the process has grown by, and whether it computes at all: a run never waits, so one that takes
- * no processor time hangs in an engine that has run out of memory. It kills, because nothing less is certain to work;
- * the reason goes to stderr first. While nothing has run for a second it sleeps until it is woken.
+ * something runs, what the process has grown by, and whether it computes at all: a run says when it waits, so another
+ * one that takes no processor time hangs in an engine that has run out of memory. It kills, because nothing less is
+ * certain to work; the reason goes to stderr first. While nothing has run for a second it sleeps until it is woken.
  */
 import { Worker } from "node:worker_threads";
 
@@ -21,13 +21,16 @@ export interface Watchdog {
   enter(): void;
   /** The run is over. */
   leave(): void;
+  /** The run waits for the host, or goes on. */
+  wait(waits: boolean): void;
   stop(): void;
 }
 
 /** Places in the memory that both threads share. */
 const COUNT = 0;
 const ASLEEP = 1;
-const CELLS = 2;
+const WAITS = 2;
+const CELLS = 3;
 
 export function startWatchdog(limits: WatchdogLimits): Watchdog {
   const cells = new Int32Array(new SharedArrayBuffer(CELLS * Int32Array.BYTES_PER_ELEMENT));
@@ -52,6 +55,9 @@ export function startWatchdog(limits: WatchdogLimits): Watchdog {
     leave: () => {
       Atomics.add(cells, COUNT, 1);
     },
+    wait: (waits) => {
+      Atomics.store(cells, WAITS, waits ? 1 : 0);
+    },
     stop: () => void worker.terminate(),
   };
 }
@@ -63,7 +69,7 @@ function watch(load: NodeJS.Require): void {
   };
   const { writeSync } = load("node:fs") as { readonly writeSync: (descriptor: number, text: string) => void };
   const { cells, runMs, growthMiB } = workerData;
-  const [count, asleep, intervalMs, idleTicks] = [0, 1, 20, 50];
+  const [count, asleep, waits, intervalMs, idleTicks] = [0, 1, 2, 20, 50];
   // A second without work, while this thread was not kept from working.
   const [stillMs, stillMicros, stillTicks] = [1000, 10_000, 25];
   const base = process.memoryUsage.rss();
@@ -95,6 +101,8 @@ function watch(load: NodeJS.Require): void {
     }
     seen = now;
     if (!running) continue;
+    if (Atomics.load(cells, waits) === 1)
+      window = { at: performance.now(), micros: othersMicros(), ticks: 0 };
     window.ticks += 1;
     if (performance.now() - window.at > stillMs) {
       const micros = othersMicros();

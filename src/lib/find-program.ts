@@ -1,6 +1,9 @@
 import { access, constants, stat } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 
+/** Where programs of the system are looked up, instead of in the PATH of whoever started us. */
+export const SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+
 /**
  * The path of an executable file: `program` itself when it contains a slash (relative ones are taken from
  * `workingDirectory`), else the first of that name in `path`, a list of directories as in the environment variable PATH.

@@ -46,7 +46,7 @@ async function isOwnProcessTable(): Promise<boolean> {
 }
 
 /** One process; undefined when there is none of this number. */
-async function readProcess(pid: number): Promise<ProcessEntry | undefined> {
+export async function readProcess(pid: number): Promise<ProcessEntry | undefined> {
   try {
     return parseStat(await readFile(`/proc/${pid}/stat`, "latin1"));
   } catch {
@@ -55,7 +55,7 @@ async function readProcess(pid: number): Promise<ProcessEntry | undefined> {
 }
 
 /** Whether the process still runs. */
-export async function isRunning(entry: ProcessEntry): Promise<boolean> {
+export async function isRunning(entry: Pick<ProcessEntry, "pid" | "startTime">): Promise<boolean> {
   const now = await readProcess(entry.pid);
   return now !== undefined && now.startTime === entry.startTime && !now.isZombie;
 }

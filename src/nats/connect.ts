@@ -5,7 +5,7 @@
  * C2 what can be checked without a server (URLs, context, files) is checked before any connection is made
  * C3 every failure is a `NexError` without secrets; no socket is left behind
  */
-import { connect, wsconnect } from "@nats-io/transport-node";
+import { connect, createInbox, wsconnect } from "@nats-io/transport-node";
 import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node";
 import { NexError } from "../lib/errors.ts";
 import { authenticatorOf } from "./authentication.ts";
@@ -14,7 +14,7 @@ import { connectError } from "./connect-error.ts";
 import { planConnection } from "./connection-settings.ts";
 import type { ConnectionPlan, ConnectionSettings } from "./connection-settings.ts";
 import type { Environment } from "./context.ts";
-import { throwIfAborted } from "./run-tool.ts";
+import { throwIfAborted } from "../lib/run-tool.ts";
 import type { ServerUrls } from "./server-urls.ts";
 import { checkWebSocketPlan, tlsOptionsOf } from "./tls-options.ts";
 
@@ -46,7 +46,9 @@ export async function connectToNats(
   const dial = plan.servers.transport === "websocket" ? wsconnect : connect;
   const connecting = sockets.run(() => dial(options));
   try {
-    return await abortable(connecting, signal);
+    const connection = await abortable(connecting, signal);
+    if (plan.inboxPrefix !== undefined) inboxPrefixes.set(connection, plan.inboxPrefix);
+    return connection;
   } catch (error) {
     const { lastWasClosed } = sockets.destroy();
     connecting.then((late) => late.close()).catch(() => {});
@@ -55,6 +57,13 @@ export async function connectToNats(
     sockets.release();
   }
 }
+
+/** A new subject that the connection may receive answers on. */
+export function createInboxFor(connection: NatsConnection): string {
+  return createInbox(inboxPrefixes.get(connection));
+}
+
+const inboxPrefixes = new WeakMap<NatsConnection, string>();
 
 const DAEMON_OPTIONS = {
   maxReconnectAttempts: -1,

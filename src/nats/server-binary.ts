@@ -9,7 +9,7 @@
 import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText, NexError } from "../lib/errors.ts";
-import { throwIfAborted } from "./run-tool.ts";
+import { throwIfAborted } from "../lib/run-tool.ts";
 import { debianServer } from "./server-debian.ts";
 import { goServer } from "./server-go.ts";
 import { cachedServer, configuredServer, serverOnPath } from "./server-local.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { runTool } from "./run-tool.ts";
+import { runTool } from "../lib/run-tool.ts";
 import type { SourceContext } from "./server-source.ts";
 
 const BUILD_LIMIT_MS = 10 * 60_000;

@@ -8,6 +8,8 @@ export interface ServerLog {
   readonly finished: Promise<void>;
   /** The last lines that tell of trouble, else the last lines; without time and process id. */
   lastLines(): string;
+  /** Hands every line to come to `listener`, until disposed. */
+  watch(listener: (line: string) => void): Disposable;
 }
 
 const KEPT_LINES = 20;
@@ -17,6 +19,7 @@ const LINE = /^\[\d+\] \S+ \S+ \[(INF|DBG|TRC|WRN|ERR|FTL)\] (.*)$/;
 export function readServerLog(stream: Readable | null, logger: Logger): ServerLog {
   const kept: string[] = [];
   const trouble: string[] = [];
+  const listeners = new Set<(line: string) => void>();
   const keep = (lines: string[], line: string): void => {
     lines.push(line);
     if (lines.length > KEPT_LINES) lines.shift();
@@ -32,11 +35,16 @@ export function readServerLog(stream: Readable | null, logger: Logger): ServerLo
       keep(kept, line);
       if (level === "ERR" || level === "FTL") keep(trouble, line);
       write(logger, level, line);
+      for (const listener of listeners) listener(line);
     });
   }
   return {
     finished,
     lastLines: () => (trouble.length > 0 ? trouble : kept).slice(-3).join("; "),
+    watch(listener) {
+      listeners.add(listener);
+      return { [Symbol.dispose]: () => void listeners.delete(listener) };
+    },
   };
 }
 

@@ -1,8 +1,7 @@
-import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { errorText, NexError } from "../lib/errors.ts";
-import { runTool } from "./run-tool.ts";
+import { download } from "../lib/download.ts";
+import { NexError } from "../lib/errors.ts";
+import { runTool } from "../lib/run-tool.ts";
 import type { ServerRelease, SourceContext } from "./server-source.ts";
 
 /** The release we ship with. Sums: the build instructions of the official container image `nats:2.12.15-alpine3.22`. */
@@ -15,9 +14,6 @@ export const PINNED_RELEASE: ServerRelease = {
   },
 };
 
-const ANSWER_LIMIT_MS = 5000;
-const STALL_LIMIT_MS = 20_000;
-
 /** The name of this machine's platform in release archives, such as `linux-amd64`. */
 export function releasePlatform(): string {
   return `${process.platform}-${process.arch === "x64" ? "amd64" : process.arch}`;
@@ -25,15 +21,25 @@ export function releasePlatform(): string {
 
 /** Downloads the release's archive, checks its sum and unpacks it. */
 export async function releasedServer(context: SourceContext): Promise<string> {
-  const { release, directory, signal } = context;
+  const { release, directory, signal, report } = context;
   const platform = releasePlatform();
-  const expected = release.sha256[platform];
-  if (expected === undefined) throw refused(`no release with a known SHA-256 for ${platform}`);
+  const sha256 = release.sha256[platform];
+  if (sha256 === undefined) throw refused(`no release with a known SHA-256 for ${platform}`);
   const name = `nats-server-v${release.version}-${platform}`;
-  const url = `${release.baseUrl}/v${release.version}/${name}.tar.gz`;
   const archive = join(directory, "archive.tar.gz");
-  const actual = await download({ url, path: archive, context });
-  if (actual !== expected) throw refused(`${url} has SHA-256 ${actual}, expected ${expected}`);
+  const title = `Downloading nats-server ${release.version}`;
+  report(title);
+  await download({
+    url: `${release.baseUrl}/v${release.version}/${name}.tar.gz`,
+    path: archive,
+    sha256,
+    ...(release.answerLimitMs === undefined ? {} : { answerLimitMs: release.answerLimitMs }),
+    tries: 1,
+    onProgress: (received, total) => {
+      if (total > 0) report(title, Math.round((received / total) * 100));
+    },
+    signal,
+  });
   await runTool({
     program: "tar",
     argv: ["-xzf", archive, "-C", directory, `${name}/nats-server`],
@@ -44,70 +50,6 @@ export async function releasedServer(context: SourceContext): Promise<string> {
   return join(directory, name, "nats-server");
 }
 
-interface Download {
-  readonly url: string;
-  readonly path: string;
-  readonly context: SourceContext;
-}
-
-/** Stores `url` at `path` and returns its SHA-256; gives up when the host does not answer or stalls. */
-async function download({ url, path, context }: Download): Promise<string> {
-  const watchdog = new AbortController();
-  const giveUp = (reason: string): void => watchdog.abort(refused(`${url}: ${reason}`));
-  const signal =
-    context.signal === undefined ? watchdog.signal : AbortSignal.any([context.signal, watchdog.signal]);
-  const answerLimitMs = context.release.answerLimitMs ?? ANSWER_LIMIT_MS;
-  let timer = setTimeout(() => giveUp(`no answer within ${answerLimitMs / 1000} s`), answerLimitMs);
-  try {
-    context.report(`Downloading nats-server ${context.release.version}`);
-    const response = await fetch(url, { signal });
-    clearTimeout(timer);
-    if (!response.ok || response.body === null) {
-      await response.body?.cancel();
-      throw refused(`${url} answered ${response.status} ${response.statusText}`);
-    }
-    timer = setTimeout(() => giveUp(`stalled for ${STALL_LIMIT_MS / 1000} s`), STALL_LIMIT_MS);
-    const total = Number(response.headers.get("content-length") ?? 0);
-    return await store(response.body, path, (received) => {
-      timer.refresh();
-      if (total > 0) {
-        context.report(
-          `Downloading nats-server ${context.release.version}`,
-          Math.round((received / total) * 100),
-        );
-      }
-    });
-  } catch (error) {
-    if (context.signal?.aborted === true) {
-      throw new NexError({ code: "ABORTED", message: "Download aborted", cause: error });
-    }
-    if (error instanceof NexError) throw error;
-    throw refused(
-      `${url}: ${errorText(error instanceof Error && error.cause !== undefined ? error.cause : error)}`,
-      error,
-    );
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function store(
-  body: ReadableStream<Uint8Array>,
-  path: string,
-  onBytes: (received: number) => void,
-): Promise<string> {
-  const hash = createHash("sha256");
-  await using file = await open(path, "wx", 0o600);
-  let received = 0;
-  for await (const chunk of body) {
-    hash.update(chunk);
-    received += chunk.byteLength;
-    onBytes(received);
-    await file.appendFile(chunk);
-  }
-  return hash.digest("hex");
-}
-
-function refused(reason: string, cause?: unknown): NexError {
-  return new NexError({ code: "NATS_SERVER_UNUSABLE", message: reason, cause });
+function refused(reason: string): NexError {
+  return new NexError({ code: "NATS_SERVER_UNUSABLE", message: reason });
 }

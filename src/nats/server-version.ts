@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { errorText, NexError } from "../lib/errors.ts";
-import { runTool } from "./run-tool.ts";
+import { runTool } from "../lib/run-tool.ts";
 
 /** The oldest nats-server on which everything Nex needs works. */
 const OLDEST_NATS_SERVER = "2.9.0";

@@ -15,10 +15,11 @@ import { silentLogger } from "../lib/logger.ts";
 import type { Logger } from "../lib/logger.ts";
 import { startProcess } from "../lib/managed-process.ts";
 import type { ManagedProcess, ProcessExit } from "../lib/managed-process.ts";
-import { throwIfAborted } from "./run-tool.ts";
+import { throwIfAborted } from "../lib/run-tool.ts";
 import { natsServerConfiguration } from "./server-configuration.ts";
 import { readServerLog } from "./server-log.ts";
 import type { ServerLog } from "./server-log.ts";
+import { createReload } from "./server-reload.ts";
 import { natsServerVersion } from "./server-version.ts";
 import { makeTemporaryDirectory } from "../lib/temporary-directory.ts";
 
@@ -55,6 +56,12 @@ export interface NatsServer extends AsyncDisposable {
   readonly version: string;
   /** Why it ended; never rejects. */
   readonly exit: Promise<ProcessExit>;
+  /**
+   * Replaces `configText` (R1 to R4 in `server-reload.ts`); resolves once it is in effect.
+   *
+   * @throws {NexError} `NATS_SERVER_RELOAD_FAILED`; the configuration is then what it was
+   */
+  reload(configText: string): Promise<void>;
   /** Ends it: SIGINT, `graceMs` (default 5000) to leave, then SIGKILL. Idempotent. */
   stop(options?: { readonly graceMs?: number }): Promise<ProcessExit>;
 }
@@ -91,6 +98,7 @@ export async function startNatsServer(spec: NatsServerSpec): Promise<NatsServer>
   );
   const log = readServerLog(child.child.stderr, spec.logger ?? silentLogger);
   const url = await ready({ spec, child, log, directory: directory.path });
+  const reload = createReload({ file: configurationFile, child, log });
   const resources = stack.move();
   const exit = child.exit.then(async (reason) => {
     await resources.disposeAsync();
@@ -106,6 +114,7 @@ export async function startNatsServer(spec: NatsServerSpec): Promise<NatsServer>
     pid: child.pid,
     version,
     exit,
+    reload: async (configText) => reload(natsServerConfiguration({ ...spec, configText }, directory.path)),
     stop,
     [Symbol.asyncDispose]: async () => {
       await stop();

@@ -13,13 +13,15 @@ import type { WorkloadLogLevel } from "../agent-api/agent-log.ts";
 import { agentSubjects, parseRpcSubject } from "../agent-api/agent-subjects.ts";
 import { serveArtifact } from "../agent-api/artifact.ts";
 import type { Link, LinkMessage, LinkReply } from "../agent-api/link.ts";
-import { encodeRpcResult } from "../agent-api/rpc.ts";
+import { encodeRpcResult, rpcTimeoutMs } from "../agent-api/rpc.ts";
 import { parseTriggerReply, triggerHeaders } from "../agent-api/trigger.ts";
 import { answerHostServiceCall, NO_SERVICES } from "../host-services/host/host-services.ts";
 import type { WorkloadServices } from "../host-services/host/host-services.ts";
 import { NexError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { Sandbox, SandboxExit } from "../sandbox/sandbox.ts";
+import type { NodeConfiguration } from "./configuration.ts";
+import { MAX_IN_FLIGHT } from "./invocation-queue.ts";
 import type { DeployedWorkload } from "./machine.ts";
 import type { TriggerOutcome } from "./triggers.ts";
 
@@ -30,12 +32,18 @@ const MISSED_PINGS = 3;
 const DEPLOY_TIMEOUT_MS = 10_000;
 const UNDEPLOY_TIMEOUT_MS = 500;
 const EXIT_FOLLOWS_MS = 1000;
-/** The agent ends every invocation by itself, after 5 s at the latest; this only bounds an agent gone silent. */
-const TRIGGER_TIMEOUT_MS = 180_000;
+/** The agent ends every invocation by itself; this only bounds an agent gone silent. */
+const SILENCE_MS = 20_000;
 
 /** What an agent tells about its workload. */
 export type AgentNotice =
-  | { readonly kind: "log"; readonly level: WorkloadLogLevel; readonly text: string }
+  | {
+      readonly kind: "log";
+      readonly level: WorkloadLogLevel;
+      readonly text: string;
+      /** Said by the agent, not by the workload. */
+      readonly isOfAgent: boolean;
+    }
   | { readonly kind: "exited"; readonly code: number; readonly message: string };
 
 export interface AgentSession {
@@ -50,6 +58,8 @@ export interface AgentSession {
   serve(services: WorkloadServices): void;
   /** Runs the function once. Never rejects. */
   readonly trigger: (subject: string, payload: Uint8Array) => Promise<TriggerOutcome>;
+  /** False from the moment the link to it has ended. */
+  readonly isReachable: boolean;
   /** Asks the agent to end its workload and waits, at most `graceMs`, until it reports the end. */
   undeploy(graceMs: number): Promise<void>;
   /**
@@ -64,7 +74,13 @@ export interface AgentSession {
 export interface AgentSessionOptions {
   readonly sandbox: Sandbox;
   readonly link: Link;
+  /** The agent's calls that its only thread waits for; undefined where it has no channel for them. */
+  readonly calls: Link | undefined;
   readonly pingTimeoutMs: number;
+  /** How much longer than usual its answers may take: software emulation is slow. Default 0. */
+  readonly patienceMs?: number;
+  /** Bounds of a function, for the agent. */
+  readonly functions: NodeConfiguration["functions"];
   readonly logger: Logger;
   /** A promise holds the agent back: its next log lines come once it has resolved. */
   readonly onNotice: (notice: AgentNotice) => Promise<void> | undefined;
@@ -83,29 +99,42 @@ class Session implements AgentSession {
   readonly #options: AgentSessionOptions;
   readonly #ended = Promise.withResolvers<void>();
   readonly #pingTimer: NodeJS.Timeout;
+  readonly #patienceMs: number;
   #missedPings = 0;
+  #isReachable = true;
+  #triggerTimeoutMs = SILENCE_MS;
   #services = NO_SERVICES;
   #stopping: Promise<SandboxExit> | undefined;
 
   constructor(options: AgentSessionOptions) {
-    const { sandbox, link } = options;
+    const { sandbox, link, calls } = options;
     this.#options = options;
     this.id = sandbox.id;
+    this.#patienceMs = options.patienceMs ?? 0;
     link.handle(agentSubjects.logs(this.id), ({ body }) => this.#receiveLog(body));
     link.handle(agentSubjects.events(this.id), ({ body }) => this.#receiveEvent(body));
-    link.handle(agentSubjects.rpcs(this.id), async (message) => this.#serve(message));
+    for (const way of [link, calls])
+      way?.handle(agentSubjects.rpcs(this.id), async (message) => this.#serve(message));
     const { promise, resolve } = Promise.withResolvers<string>();
     this.lost = promise;
-    void sandbox.exit.then((exit) => resolve(describeExit(exit, options.lastWords())));
+    void sandbox.exit.then((exit) => resolve(describeExit(sandbox, exit, options.lastWords())));
     void link.closed.then((end) => {
-      // The end of the process says more than the end of its link, and follows at once.
-      if (end.kind === "lost") setTimeout(resolve, EXIT_FOLLOWS_MS, `agent contact lost: ${end.reason}`);
+      this.#isReachable = false;
+      // The end of the process or machine says more than the end of its link, and follows at once.
+      const limitMs = EXIT_FOLLOWS_MS + this.#patienceMs;
+      if (end.kind === "lost") setTimeout(resolve, limitMs, `agent contact lost: ${end.reason}`);
     });
     this.#pingTimer = setInterval(() => void this.#ping(resolve), PING_INTERVAL_MS);
     void promise.then(() => clearInterval(this.#pingTimer));
   }
 
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
   async deploy({ workload, hash, bytes }: DeployedWorkload, artifact: Uint8Array): Promise<void> {
+    const { timeout_ms, memory_mib, max_source_bytes } = this.#options.functions;
+    this.#triggerTimeoutMs = MAX_IN_FLIGHT * timeout_ms + SILENCE_MS;
     using _served = serveArtifact(this.#options.link, this.id, artifact);
     const request = encodeAgentDeploy({
       namespace: workload.namespace,
@@ -118,8 +147,11 @@ class Session implements AgentSession {
       argv: workload.argv,
       description: workload.description,
       essential: workload.essential,
+      fresh: workload.fresh,
+      function_limits: { timeout_ms, memory_mib, max_source_bytes },
     });
-    const response = await this.#request(agentSubjects.deploy(this.id), request, DEPLOY_TIMEOUT_MS);
+    const timeoutMs = DEPLOY_TIMEOUT_MS + this.#patienceMs;
+    const response = await this.#request(agentSubjects.deploy(this.id), request, timeoutMs);
     const { accepted, message } = parseAgentDeployReply(response);
     if (!accepted)
       throw new NexError({ code: "AGENT_REFUSED", message: `workload rejected by agent: ${message}` });
@@ -134,7 +166,7 @@ class Session implements AgentSession {
     try {
       return parseTriggerReply(
         await this.#options.link.request(agentSubjects.trigger(this.id), payload, {
-          timeoutMs: TRIGGER_TIMEOUT_MS,
+          timeoutMs: this.#triggerTimeoutMs,
           headers: triggerHeaders(subject),
         }),
       );
@@ -147,7 +179,7 @@ class Session implements AgentSession {
 
   async undeploy(graceMs: number): Promise<void> {
     await this.#options.link.request(agentSubjects.undeploy(this.id), NOTHING, {
-      timeoutMs: UNDEPLOY_TIMEOUT_MS,
+      timeoutMs: UNDEPLOY_TIMEOUT_MS + this.#patienceMs,
     });
     const { promise: waited, resolve } = Promise.withResolvers<void>();
     // The agent kills after its own grace, so this is a little longer than that.
@@ -158,10 +190,12 @@ class Session implements AgentSession {
 
   async stop(graceMs: number): Promise<SandboxExit> {
     clearInterval(this.#pingTimer);
-    const { sandbox, link } = this.#options;
+    const { sandbox, link, calls } = this.#options;
     const stopped = sandbox.stop({ graceMs });
+    // An agent that waits for an answer sees no signal.
+    const freed = calls?.close();
     this.#stopping ??= stopped.then(async (exit) => {
-      await link.close();
+      await Promise.all([link.close(), freed]);
       return exit;
     });
     return this.#stopping;
@@ -182,8 +216,9 @@ class Session implements AgentSession {
   /** An agent of ours sends part of its lines as requests and waits for the answer before it sends more. */
   #receiveLog(body: Uint8Array): undefined | Promise<undefined> {
     const { level, text, source } = parseAgentLog(body);
-    if (source === AGENT_LOG_SOURCE) this.#options.logger.debug("Agent says", { workload_id: this.id, text });
-    const room = this.#options.onNotice({ kind: "log", level: workloadLogLevel(level), text });
+    const isOfAgent = source === AGENT_LOG_SOURCE;
+    if (isOfAgent) this.#options.logger.debug("Agent says", { workload_id: this.id, text });
+    const room = this.#options.onNotice({ kind: "log", level: workloadLogLevel(level), text, isOfAgent });
     return room?.then(() => undefined);
   }
 
@@ -198,30 +233,46 @@ class Session implements AgentSession {
   async #serve({ subject, headers, body }: LinkMessage): Promise<LinkReply> {
     const { service = "", method = "" } = parseRpcSubject(subject) ?? {};
     return encodeRpcResult(
-      await answerHostServiceCall(this.#services.table, { service, method, headers, body }),
+      await answerHostServiceCall(this.#services.table, {
+        service,
+        method,
+        headers,
+        body,
+        timeoutMs: rpcTimeoutMs(headers),
+      }),
     );
   }
 
   async #ping(lost: (reason: string) => void): Promise<void> {
     const { link, pingTimeoutMs } = this.#options;
     try {
-      await link.request(agentSubjects.ping(this.id), NOTHING, { timeoutMs: pingTimeoutMs });
+      await link.request(agentSubjects.ping(this.id), NOTHING, {
+        timeoutMs: pingTimeoutMs + this.#patienceMs,
+      });
       this.#missedPings = 0;
     } catch (error) {
+      // The end of the link is told by itself.
+      if (!this.#isReachable) return;
       this.#missedPings += 1;
       if (this.#missedPings >= MISSED_PINGS) lost(`agent contact lost: ${errorText(error)}`);
     }
   }
 }
 
-function describeExit(exit: SandboxExit, lastWords: string | undefined): string {
+/** How an agent ended, in its own words if it had any. */
+export function describeExit(
+  { transport }: Sandbox,
+  exit: SandboxExit,
+  lastWords: string | undefined,
+): string {
   if (lastWords !== undefined) return `agent ended itself: ${lastWords}`;
+  const what = transport.kind === "network" ? "virtual machine" : "agent";
   switch (exit.kind) {
     case "exited":
-      return `agent exited with code ${exit.code}`;
+      return `${what} exited with code ${exit.code}`;
     case "signaled":
-      return `agent was killed by ${exit.signal}`;
+      return `${what} was killed by ${exit.signal}`;
     case "stopped":
-      return "agent was stopped";
+      return `${what} was stopped`;
   }
 }

@@ -1,28 +1,29 @@
 import { encodeHandshakeReply, parseHandshake } from "../agent-api/handshake.ts";
 import { agentSubjects } from "../agent-api/agent-subjects.ts";
-import { createIpcLink } from "../agent-api/ipc-link.ts";
 import type { Link } from "../agent-api/link.ts";
-import { encodeAgentMetadata } from "../agent-api/metadata.ts";
 import { NexError } from "../lib/errors.ts";
-import { limitLogger } from "../lib/limited-logger.ts";
 import type { Logger } from "../lib/logger.ts";
-import type { Sandbox, SandboxDriver, SandboxOutput } from "../sandbox/sandbox.ts";
-import { createAgentSession } from "./agent-session.ts";
+import type { Sandbox, SandboxOutput } from "../sandbox/sandbox.ts";
+import type { AgentHost } from "./agent-host.ts";
+import { createAgentSession, describeExit } from "./agent-session.ts";
 import type { AgentSession } from "./agent-session.ts";
 import type { NodeConfiguration } from "./configuration.ts";
-import type { StartAgent } from "./workload-manager.ts";
+import type { StartAgent } from "./machine-pool.ts";
 
-/** An agent that sends nonsense cannot flood the node's log. */
-const LINK_LOG_LIMIT = { lines: 20, perMs: 10_000 };
+/** A machine that is slow to boot is slow to answer, too. */
+const ANSWERS_PER_BOOT = 5;
+const SLOW_HINT =
+  "On a busy host agents start slowly, and machines without KVM most of all: agent_handshake_timeout_ms gives them more time";
 
 export interface AgentStarterOptions {
-  readonly driver: SandboxDriver;
+  readonly host: AgentHost;
   readonly configuration: NodeConfiguration;
   readonly logger: Logger;
 }
 
 /** Starts agents: sandbox, link, handshake. What a failed start made is gone when it rejects. */
-export function createAgentStarter({ driver, configuration, logger }: AgentStarterOptions): StartAgent {
+export function createAgentStarter({ host, configuration, logger }: AgentStarterOptions): StartAgent {
+  const { driver } = host;
   return async (id, { signal, onNotice }): Promise<AgentSession> => {
     await using stack = new AsyncDisposableStack();
     let lastWords: string | undefined;
@@ -30,37 +31,31 @@ export function createAgentStarter({ driver, configuration, logger }: AgentStart
       lastWords = wordsOf(output) ?? lastWords;
       logOutput(logger, id, output);
     };
-    const sandbox = stack.use(
-      await driver.start(
-        {
-          id,
-          metadata: encodeAgentMetadata({
-            workloadId: id,
-            sandboxed: driver.isolation === "virtual-machine",
-            transport: { kind: "channel" },
-          }),
-          resources: {
-            vcpuCount: configuration.machine_template.vcpu_count,
-            memoryMiB: configuration.machine_template.memsize_mib,
-          },
-        },
-        { signal, onOutput },
-      ),
-    );
-    const link = stack.use(openLink(sandbox, logger));
+    const prepared = stack.use(await host.prepare(id));
+    const { vcpu_count: vcpuCount, memsize_mib: memoryMiB } = configuration.machine_template;
+    const spec = { id, metadata: prepared.metadata, resources: { vcpuCount, memoryMiB } };
+    const sandbox = stack.use(await driver.start(spec, { signal, onOutput }));
+    const link = stack.use(prepared.openLink(sandbox));
+    const calls = prepared.openCalls(sandbox);
+    if (calls !== undefined) stack.use(calls);
     await handshake({
       id,
       sandbox,
       link,
       logger,
       signal,
-      timeoutMs: configuration.agent_handshake_timeout_ms,
+      timeoutMs: Math.max(configuration.agent_handshake_timeout_ms, driver.bootTimeMs ?? 0),
+      lastWords: () => lastWords,
     });
     stack.move();
+    void sandbox.exit.then(async () => prepared[Symbol.asyncDispose]());
     return createAgentSession({
       sandbox,
       link,
+      calls,
       pingTimeoutMs: configuration.agent_ping_timeout_ms,
+      patienceMs: (driver.bootTimeMs ?? 0) / ANSWERS_PER_BOOT,
+      functions: configuration.functions,
       logger,
       onNotice,
       lastWords: () => lastWords,
@@ -68,22 +63,10 @@ export function createAgentStarter({ driver, configuration, logger }: AgentStart
   };
 }
 
-/** What an agent says of itself on stderr, such as why it ends. */
-function wordsOf({ stream, line }: SandboxOutput): string | undefined {
+/** What an agent says of itself, such as why it ends: on stderr, or on the console of its machine. */
+function wordsOf({ line }: SandboxOutput): string | undefined {
   const prefix = "nex-agent: ";
-  return stream === "stderr" && line.startsWith(prefix) ? line.slice(prefix.length) : undefined;
-}
-
-function openLink(sandbox: Sandbox, logger: Logger): Link {
-  switch (sandbox.transport.kind) {
-    case "channel":
-      return createIpcLink(sandbox.transport.channel, { logger: limitLogger(logger, LINK_LOG_LIMIT) });
-    case "network":
-      throw new NexError({
-        code: "SANDBOX_UNAVAILABLE",
-        message: "Cannot reach an agent over the network: this version has no internal NATS server",
-      });
-  }
+  return line.startsWith(prefix) ? line.slice(prefix.length) : undefined;
 }
 
 async function handshake(parts: {
@@ -93,10 +76,12 @@ async function handshake(parts: {
   readonly logger: Logger;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
+  readonly lastWords: () => string | undefined;
 }): Promise<void> {
-  const { id, sandbox, link, logger, signal, timeoutMs } = parts;
+  const { id, sandbox, link, logger, signal, timeoutMs, lastWords } = parts;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  using _handler = link.handle(agentSubjects.handshake(id), ({ body }) => {
+  // For as long as the link: an agent that missed the answer asks again.
+  link.handle(agentSubjects.handshake(id), ({ body }) => {
     const { id: agentId, message } = parseHandshake(body);
     if (agentId !== id)
       throw new NexError({ code: "AGENT_LOST", message: "the handshake is of another agent" });
@@ -104,12 +89,20 @@ async function handshake(parts: {
     resolve();
     return { body: encodeHandshakeReply() };
   });
-  const fail = (reason: string): void =>
-    reject(new NexError({ code: "AGENT_LOST", message: `Cannot start agent "${id}": ${reason}` }));
-  const timer = setTimeout(() => fail(`no handshake within ${timeoutMs} ms`), timeoutMs);
+  const fail = (reason: string, hint?: string): void =>
+    reject(
+      new NexError({
+        code: "AGENT_LOST",
+        message: `Cannot start agent "${id}": ${reason}`,
+        ...(hint === undefined ? {} : { hint }),
+      }),
+    );
+  const timer = setTimeout(() => fail(`no handshake within ${timeoutMs} ms`, SLOW_HINT), timeoutMs);
   const aborted = (): void => fail("the node is shutting down");
   signal.addEventListener("abort", aborted, { once: true });
-  void sandbox.exit.then((exit) => fail(`it ended before its handshake (${exit.kind})`));
+  void sandbox.exit.then((exit) =>
+    fail(`it ended before its handshake (${describeExit(sandbox, exit, lastWords())})`),
+  );
   try {
     await promise;
   } finally {

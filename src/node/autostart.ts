@@ -74,6 +74,8 @@ async function startEntry(
       // The agent refuses the flag for functions; there it has no effect (protocol.md 9.7).
       essential: entry.essential && entry.type === "native",
       triggerSubjects: entry.trigger_subjects,
+      fresh: entry.fresh,
+      ...(entry.concurrency === undefined ? {} : { concurrency: entry.concurrency }),
     },
     async () => xkey.publicKey,
   );

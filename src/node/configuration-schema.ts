@@ -3,19 +3,32 @@
  * is an error. Files are merged over these defaults key by key; an entry of `host_services.services` replaces the
  * default entry as a whole, so that it is off without `"enabled": true`.
  */
+import { availableParallelism } from "node:os";
 import { z } from "zod";
+import { DOWNLOAD_NAMES, SANDBOX_SETTINGS } from "../preflight/host-plan.ts";
 import { HostServicesSettings } from "./host-services-schema.ts";
 import { WORKLOAD_TYPES } from "./workload.ts";
 
 const count = z.int().nonnegative();
 const milliseconds = z.int().positive();
 const text = z.string();
+const MIB = 1024 * 1024;
 
 /** A Firecracker token bucket: bytes or operations per `refill_time` milliseconds. */
 const TokenBucket = z.strictObject({
   one_time_burst: count.optional(),
   refill_time: count,
   size: count,
+});
+
+/** A file of a mirror, for `nex node preflight`. */
+const Download = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, "64 hex digits")
+    .optional(),
+  member: text.optional(),
 });
 
 /** A workload that is started with the node (protocol.md 9.7). */
@@ -30,6 +43,24 @@ const AutostartWorkload = z.strictObject({
   essential: z.boolean().default(false),
   jsdomain: text.default(""),
   trigger_subjects: z.array(text).default([]),
+  fresh: z.boolean().default(false),
+  concurrency: z.int().min(1).optional(),
+});
+
+/** Bounds of every function (docs/functions.md). */
+const Functions = z.strictObject({
+  /** Size of a JavaScript source, its source map included. */
+  max_source_bytes: z
+    .int()
+    .min(1)
+    .max(64 * MIB)
+    .default(5 * MIB),
+  /** One invocation, host calls included. A single call of a host service has the lower limit of its own. */
+  timeout_ms: z.int().min(10).max(300_000).default(5000),
+  /** Heap of a JavaScript function, or linear memory of a WebAssembly module: at most what 32 bits address. */
+  memory_mib: z.int().min(8).max(4096).default(128),
+  /** Invocations of one function at a time: the most that a deploy may ask for, and what others get. */
+  concurrency: z.int().min(1).max(1024).default(availableParallelism()),
 });
 
 /** The options of the public NATS server that are understood (protocol.md 9.8). */
@@ -68,6 +99,10 @@ export const ConfigurationFile = z.strictObject({
   cni: z
     .strictObject({
       bin_path: z.array(text).default([]),
+      /** Of ours: IPv4 networks that machines may reach although they are link-local or loopback ones. */
+      allow: z.array(text).default([]),
+      /** Of ours: directory of the `{network_name}.conflist`. */
+      conf_path: text.default("/etc/cni/conf.d"),
       network_name: text.default("fcnet"),
       interface_name: text.default("veth0"),
       subnet: text.default("192.168.127.0/24"),
@@ -76,10 +111,17 @@ export const ConfigurationFile = z.strictObject({
     .prefault({}),
   default_resource_dir: text.optional(),
   deny_trigger_subjects: z.array(text).default([]),
+  /** Where `nex node preflight` gets files from, before everything else. */
+  downloads: z.partialRecord(z.enum(DOWNLOAD_NAMES), Download).default({}),
+  functions: Functions.prefault({}),
   host_services: HostServicesSettings.nullish().transform((given) => given ?? HostServicesSettings.parse({})),
+  /** initrd of the kernel. Default: the file `initrd` in the directory of the kernel, if there is one. */
+  initrd_filepath: text.optional(),
   internal_node_host: text.default("192.168.127.1"),
   /** 0 lets the system choose a free port. */
   internal_node_port: z.int().min(0).max(65535).default(0),
+  /** Of ours: Firecracker's jailer, and whom Firecracker runs as in it. */
+  jailer: z.strictObject({ path: text, uid: z.int().min(1), gid: z.int().min(1) }).optional(),
   kernel_file: text.optional(),
   kernel_filepath: text.optional(),
   machine_pool_size: z
@@ -109,14 +151,31 @@ export const ConfigurationFile = z.strictObject({
   otlp_exporter_url: text.default("127.0.0.1:14532"),
   pid_filepath: text.optional(),
   preserve_network: z.boolean().default(false),
+  /** Without sandbox: whether agents are confined as far as the host lets us, or may do what the node may. */
+  process_isolation: z.enum(["auto", "none"]).default("auto"),
+  /** Absolute paths that confined agents do not see, where bubblewrap is installed. */
+  process_hidden_paths: z.array(text.startsWith("/", "expected an absolute path")).default([]),
+  /** Of each agent and its workload; 0 for none. */
+  process_limits: z
+    .strictObject({
+      /** Default: three quarters of the host's memory. */
+      memory_mib: count.optional(),
+      /** Processes and threads. */
+      processes: count.default(1024),
+    })
+    .prefault({}),
   public_nats_server: PublicNatsServer.optional(),
   rate_limiters: z
     .strictObject({ bandwidth: TokenBucket.optional(), iops: TokenBucket.optional() })
     .optional(),
   rootfs_file: text.optional(),
   rootfs_filepath: text.optional(),
+  /** What workloads run in; `auto` is Firecracker or QEMU, whichever works. `process` is the same as `no_sandbox`. */
+  sandbox: z.enum(SANDBOX_SETTINGS).default("auto"),
   /** How long a shutdown may take; then whatever is left is killed. The process gives up by itself after 30 s. */
   shutdown_timeout_ms: milliseconds.max(25_000).default(15_000),
+  /** Of ours: where the networks of virtual machines are recorded, for all nodes of the host. */
+  state_dir: text.startsWith("/", "expected an absolute path").default("/var/lib/nex"),
   tags: z.record(text, text).default({}),
   valid_issuers: z.array(text).default([]),
   workload_types: z

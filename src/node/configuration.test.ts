@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { availableParallelism } from "node:os";
 import { test } from "node:test";
 import { loadConfiguration, parseConfiguration } from "./configuration.ts";
 
@@ -13,7 +14,9 @@ test("the defaults are those of the reference, functions included", () => {
   assert.equal(configuration.machine_pool_size, 1);
   assert.equal(configuration.agent_handshake_timeout_ms, 5000);
   assert.deepEqual(configuration.cni, {
+    allow: [],
     bin_path: [],
+    conf_path: "/etc/cni/conf.d",
     network_name: "fcnet",
     interface_name: "veth0",
     subnet: "192.168.127.0/24",
@@ -42,6 +45,16 @@ test("null host services and an empty list of types mean the defaults", () => {
   assert.deepEqual(configuration, parseConfiguration(bare, "test"));
 });
 
+test("functions have the documented limits unless they are configured", () => {
+  const { functions } = parseConfiguration({ ...bare, functions: { timeout_ms: 60_000 } }, "test");
+  assert.deepEqual(functions, {
+    max_source_bytes: 5 * 1024 * 1024,
+    timeout_ms: 60_000,
+    memory_mib: 128,
+    concurrency: availableParallelism(),
+  });
+});
+
 const refusals: readonly [name: string, input: unknown, message: RegExp][] = [
   [
     "an unknown key",
@@ -53,6 +66,14 @@ const refusals: readonly [name: string, input: unknown, message: RegExp][] = [
     { ...bare, cni: { subnets: "x" } },
     /unknown key "cni\.subnets" \(did you mean "subnet"\?\)/,
   ],
+  [
+    "a wrong name of a function limit",
+    { ...bare, functions: { timeout_s: 1 } },
+    /unknown key "functions\.timeout_s" \(did you mean "timeout_ms"\?\)/,
+  ],
+  ["no time for functions", { ...bare, functions: { timeout_ms: 0 } }, /"functions\.timeout_ms"/],
+  ["more memory than there can be", { ...bare, functions: { memory_mib: 4097 } }, /"functions\.memory_mib"/],
+  ["no concurrency", { ...bare, functions: { concurrency: 0 } }, /"functions\.concurrency"/],
   ["a wrong type", { ...bare, tags: { a: 1 } }, /"tags\.a": .*expected string/],
   ["an empty pool", { ...bare, machine_pool_size: 0 }, /machine pool size must be >= 1/],
   ["an unknown workload type", { ...bare, workload_types: ["oci"] }, /"workload_types\.0"/],

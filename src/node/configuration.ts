@@ -35,7 +35,7 @@ export function parseConfiguration(input: unknown, source: string): NodeConfigur
   if (!parsed.success) {
     throw invalid(source, parsed.error.issues.flatMap(describeIssue).join("; "));
   }
-  return requireImages(withSynonyms(parsed.data), source);
+  return requireImages(withSynonyms(withSandbox(parsed.data, source)), source);
 }
 
 async function readJsonObject(path: string): Promise<Record<string, unknown>> {
@@ -57,6 +57,16 @@ async function readJsonObject(path: string): Promise<Record<string, unknown>> {
     throw invalid(path, `not JSON: ${errorText(cause)}`, cause);
   }
   throw invalid(path, "not a JSON object");
+}
+
+/** `no_sandbox` is the older way to say `"sandbox": "process"`. */
+function withSandbox(configuration: NodeConfiguration, source: string): NodeConfiguration {
+  const { sandbox, no_sandbox: noSandbox } = configuration;
+  if (noSandbox && (sandbox === "firecracker" || sandbox === "qemu")) {
+    throw invalid(source, `"no_sandbox": true and "sandbox": "${sandbox}" exclude each other`);
+  }
+  const isProcess = noSandbox || sandbox === "process";
+  return { ...configuration, no_sandbox: isProcess, sandbox: isProcess ? "process" : sandbox };
 }
 
 function withSynonyms(configuration: NodeConfiguration): NodeConfiguration {

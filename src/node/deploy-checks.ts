@@ -103,6 +103,8 @@ function readWorkload(
       retriedAt: request.retried_at === undefined ? undefined : new Date(request.retried_at),
     },
     triggerSubjects,
+    fresh: request.fresh ?? false,
+    concurrency: checkConcurrency(configuration.functions.concurrency, type, request),
     environment,
     triggerConnection: credentials(request.trigger_connection),
     hostServices: credentials(request.host_services),
@@ -145,6 +147,15 @@ function checkTriggers(
     throw refused(`The trigger subject ${overlapping} overlaps with subject(s) in this node's deny list`);
   }
   return subjects;
+}
+
+/** Functions run several invocations at a time, as many as asked for within the node's limit; a process runs once. */
+function checkConcurrency(limit: number, type: WorkloadType, request: DeployRequest): number {
+  const { fresh = false, concurrency } = request;
+  if (isFunctionType(type)) return Math.min(concurrency ?? limit, limit);
+  if (fresh) throw refused(`Unsupported workload type for fresh invocations: ${type}`);
+  if (concurrency !== undefined) throw refused(`Unsupported workload type for concurrency: ${type}`);
+  return 1;
 }
 
 function checkIssuer(allowed: readonly string[], claims: WorkloadClaims): void {

@@ -24,7 +24,14 @@ export async function answerDeploy(
   try {
     const workload = checkDeploy(options.node, namespace, body);
     const id = await options.workloads.deploy(workload, async () => options.openArtifact(workload.artifact));
-    return encodeDeployReply({ started: true, id, issuer: workload.claims.issuer, name: workload.name });
+    const { isolation } = options.node.identity;
+    return encodeDeployReply({
+      started: true,
+      id,
+      issuer: workload.claims.issuer,
+      name: workload.name,
+      isolation,
+    });
   } catch (error) {
     const reason = errorText(error);
     options.logger.warn("Refused a deploy request", { namespace, reason });

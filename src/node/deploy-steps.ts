@@ -1,9 +1,9 @@
 import { NexError, errorText } from "../lib/errors.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine, MachineState } from "./machine.ts";
 
 /** Throws DEPLOY_FAILED when the machine ended while it was being deployed to. */
-export function requireDeploying(machine: Machine): void {
-  if (machine.state.kind === "deploying") return;
+export function requireState(machine: Machine, kind: MachineState["kind"]): void {
+  if (machine.state.kind === kind) return;
   throw new NexError({ code: "DEPLOY_FAILED", message: "Failed to deploy workload: the agent ended" });
 }
 

@@ -68,6 +68,7 @@ export async function answerInfo(
       ...essential.waiting(namespace).map((waiting) => reportWaiting(node, waiting)),
     ],
     supported_workload_types: node.configuration.workload_types,
+    isolation: node.identity.isolation,
   });
 }
 
@@ -109,7 +110,12 @@ function report(node: NodeState, { machine, state }: OccupiedMachine): MachineRe
     healthy: true,
     uptime,
     namespace: workload.namespace,
-    workload: { ...describe(node, workload), runtime, hash },
+    workload: {
+      ...describe(node, workload),
+      ...(isFunctionType(workload.type) ? { instances: node.machines.instancesOf(machine.id) } : {}),
+      runtime,
+      hash,
+    },
   };
 }
 
@@ -123,7 +129,7 @@ function describe(
   { isLameDuck }: NodeState,
   workload: Workload,
 ): Omit<MachineReport["workload"], "runtime" | "hash"> {
-  const { name, description, type, essential, restarts, triggerSubjects } = workload;
+  const { name, description, type, essential, restarts, triggerSubjects, fresh, concurrency } = workload;
   return {
     name,
     description,
@@ -132,6 +138,7 @@ function describe(
     restarts: restarts.count,
     ...(restarts.lastExit === undefined ? {} : { last_exit: restarts.lastExit }),
     ...(triggerSubjects.length === 0 ? {} : { trigger_subjects: triggerSubjects }),
+    ...(isFunctionType(type) ? { fresh, concurrency } : {}),
   };
 }
 

@@ -1,6 +1,6 @@
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
-import { exitCodeOf } from "./machine.ts";
+import { exitCodeOf, ownerOf } from "./machine.ts";
 import type { Machine, MachineEnd } from "./machine.ts";
 import type { Workload } from "./workload.ts";
 
@@ -37,11 +37,11 @@ export async function endMachine(
       logger.warn("Cannot end a machine cleanly", { action, error: errorText(error) });
     }
   };
-  machine.become({ kind: "stopping", reason, deployed: state.kind === "idle" ? undefined : state });
+  machine.become({ kind: "stopping", reason, owner: ownerOf(machine) });
   const stoppedAt = Date.now();
   onStopping();
   if (state.kind === "running") await attempt("drain triggers", state.triggers.close());
-  if (state.kind === "running" && isReachable(reason)) {
+  if ((state.kind === "running" || state.kind === "assisting") && isReachable(reason)) {
     await attempt("undeploy", agent.undeploy(STOP_GRACE_MS));
   }
   await attempt("stop the sandbox", agent.stop(STOP_GRACE_MS));
@@ -55,5 +55,5 @@ export async function endMachine(
 
 /** Whether there is still an agent with a workload to talk to. */
 function isReachable({ kind }: MachineEnd): boolean {
-  return kind === "stop-requested" || kind === "node-shutdown";
+  return kind === "stop-requested" || kind === "node-shutdown" || kind === "not-needed";
 }

@@ -42,6 +42,13 @@ export class MachineRegistry {
     });
   }
 
+  /** How many machines run the workload `id`: its own, and those that assist it. */
+  instancesOf(id: string): number {
+    const runs = ({ id: own, state }: Machine): boolean =>
+      own === id ? state.kind === "running" : state.kind === "assisting" && state.owner.id === id;
+    return this.all().filter(runs).length;
+  }
+
   /** Bytes of the artifacts of all workloads, pending ones included. */
   occupiedBytes(): number {
     return this.occupied().reduce((sum, { state }) => sum + state.bytes, 0);

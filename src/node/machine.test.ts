@@ -16,9 +16,9 @@ test("Machine records its end once and leaves the registry with it", async () =>
   const registry = new MachineRegistry();
   const machine = registry.add("m2");
   const reason = { kind: "agent-lost", message: "gone" } as const;
-  machine.become({ kind: "stopping", reason, deployed: undefined });
+  machine.become({ kind: "stopping", reason, owner: undefined });
   assert.throws(() =>
-    machine.become({ kind: "stopping", reason: { kind: "node-shutdown" }, deployed: undefined }),
+    machine.become({ kind: "stopping", reason: { kind: "node-shutdown" }, owner: undefined }),
   );
   machine.become({ kind: "ended", reason });
   assert.deepEqual(await machine.ended, reason);

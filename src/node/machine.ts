@@ -4,6 +4,7 @@
  *   warming ──► idle ──► deploying ──► running ──► stopping ──► ended
  *      │          │ ▲        │  │                     ▲
  *      │          │ └────────┘  └─────────────────────┤   (back to idle: the deploy failed before the agent saw it)
+ *      │          ├───────────► assisting ───────────►┤   (one more agent for a function that runs on another machine)
  *      └──────────┴─────────────────────────────────►─┘
  *
  * W1 a machine moves only along these lines; anything else is a defect and throws
@@ -22,6 +23,7 @@ export type MachineEnd =
   | { readonly kind: "start-failed"; readonly message: string }
   | { readonly kind: "deploy-failed"; readonly message: string }
   | { readonly kind: "agent-lost"; readonly message: string }
+  | { readonly kind: "not-needed" }
   | { readonly kind: "node-shutdown" };
 
 /** A workload that an agent has accepted or is asked to accept. */
@@ -40,6 +42,12 @@ export interface WorkloadUsage {
   runtimeNs: number;
 }
 
+/** A workload that runs, by the id of the machine that it was deployed to. */
+export interface WorkloadOwner {
+  readonly id: string;
+  readonly workload: Workload;
+}
+
 export type MachineState =
   | { readonly kind: "warming" }
   | { readonly kind: "idle"; readonly agent: AgentSession }
@@ -50,19 +58,21 @@ export type MachineState =
       readonly since: Date;
       readonly triggers: Triggers;
     } & DeployedWorkload)
+  | { readonly kind: "assisting"; readonly agent: AgentSession; readonly owner: WorkloadOwner }
   | {
       readonly kind: "stopping";
       readonly reason: MachineEnd;
-      /** Undefined when the machine never got as far as running one. */
-      readonly deployed: DeployedWorkload | undefined;
+      /** Whose the last log lines are; undefined when the machine never got as far as running a workload. */
+      readonly owner: WorkloadOwner | undefined;
     }
   | { readonly kind: "ended"; readonly reason: MachineEnd };
 
 const NEXT: Readonly<Record<MachineState["kind"], readonly MachineState["kind"][]>> = {
   warming: ["idle", "stopping"],
-  idle: ["deploying", "stopping"],
+  idle: ["deploying", "assisting", "stopping"],
   deploying: ["deploying", "running", "idle", "stopping"],
   running: ["stopping"],
+  assisting: ["stopping"],
   stopping: ["ended"],
   ended: [],
 };
@@ -98,6 +108,22 @@ export class Machine {
   }
 }
 
+/** The workload that a machine works for, if any. */
+export function ownerOf({ id, state }: Machine): WorkloadOwner | undefined {
+  switch (state.kind) {
+    case "deploying":
+    case "running":
+      return { id, workload: state.workload };
+    case "assisting":
+    case "stopping":
+      return state.owner;
+    case "warming":
+    case "idle":
+    case "ended":
+      return undefined;
+  }
+}
+
 /** One line for logs and events that says why a machine ended. */
 export function describeEnd(end: MachineEnd): string {
   switch (end.kind) {
@@ -105,6 +131,8 @@ export function describeEnd(end: MachineEnd): string {
       return "Workload shutdown requested";
     case "node-shutdown":
       return "Node shutdown";
+    case "not-needed":
+      return "No longer needed";
     case "exited":
     case "start-failed":
     case "deploy-failed":
@@ -120,6 +148,7 @@ export function exitCodeOf(end: MachineEnd): number {
       return end.code;
     case "stop-requested":
     case "node-shutdown":
+    case "not-needed":
       return 0;
     case "start-failed":
     case "deploy-failed":

@@ -10,7 +10,9 @@ export type NodeEnd =
   /** It was asked to end when idle, in lame duck mode. */
   | { readonly kind: "idle" }
   | { readonly kind: "connection-lost"; readonly message: string }
-  | { readonly kind: "public-server-ended"; readonly message: string };
+  | { readonly kind: "public-server-ended"; readonly message: string }
+  /** What virtual machines reach the node by is gone. */
+  | { readonly kind: "agents-unreachable"; readonly message: string };
 
 /** A running node. */
 export interface NodeHandle extends AsyncDisposable {

@@ -13,6 +13,8 @@ export interface NodeIdentity {
   /** Name of the cluster, as given to `node up --nexus`. */
   readonly nexus: string;
   readonly startedAt: Date;
+  /** What isolates its workloads, in words. */
+  readonly isolation: string;
   /** Configured tags and the reserved ones (protocol.md 9.4), without `nex.lameduck`. */
   readonly tags: Readonly<Record<string, string>>;
 }

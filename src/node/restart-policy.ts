@@ -37,6 +37,7 @@ export function isFailure(end: MachineEnd): boolean {
       return exitCodeOf(end) !== 0;
     case "stop-requested":
     case "node-shutdown":
+    case "not-needed":
     case "deploy-failed":
       return false;
   }

@@ -1,42 +1,19 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { NexError } from "../lib/errors.ts";
-import type { Logger } from "../lib/logger.ts";
-import { createProcessDriver } from "../sandbox/process/process-driver.ts";
-import type { SandboxDriver } from "../sandbox/sandbox.ts";
-import type { NodeConfiguration } from "./configuration.ts";
-
-/** The bundled agent, built by `npm run build`; the same path from `src/node` and from `dist/node`. */
-const AGENT = fileURLToPath(new URL("../../dist/agent.js", import.meta.url));
+import type { NodeOptions } from "./start-node.ts";
+import { createChannelHost } from "./agent-host.ts";
+import type { AgentHost } from "./agent-host.ts";
+import { configuredProcessDriver } from "./configured-process-driver.ts";
 
 /**
- * The driver that the configuration asks for.
+ * The driver that was given, or else what the configuration asks for. What virtual machines need is loaded only for them.
  *
- * @throws {NexError} `SANDBOX_UNAVAILABLE` when this host or this version cannot run it
+ * @throws {NexError} `SANDBOX_UNAVAILABLE` when this host cannot run it
  */
-export async function createDriver(configuration: NodeConfiguration, logger: Logger): Promise<SandboxDriver> {
-  if (!configuration.no_sandbox) {
-    throw new NexError({
-      code: "SANDBOX_UNAVAILABLE",
-      message: "Cannot start the node: virtual machines are not available in this version",
-      hint: 'Run workloads without a sandbox: `nex node up --no-sandbox`, or "no_sandbox": true in the configuration',
-    });
-  }
-  if (!existsSync(AGENT)) {
-    throw new NexError({
-      code: "SANDBOX_UNAVAILABLE",
-      message: `Cannot start the node: the agent "${AGENT}" does not exist`,
-      hint: "Build it with `npm run build`",
-    });
-  }
-  const driver = createProcessDriver({ agentProgram: process.execPath, agentArgv: [AGENT], logger });
-  const probe = await driver.probe();
-  if (probe.kind === "unavailable") {
-    await driver[Symbol.asyncDispose]();
-    throw new NexError({ code: "SANDBOX_UNAVAILABLE", message: `Cannot start the node: ${probe.reason}` });
-  }
-  logger.warn("Sandboxing is off: workloads run as child processes of this node", {
-    isolation: probe.detail,
-  });
-  return driver;
+export async function openAgentHost(options: NodeOptions): Promise<AgentHost> {
+  const { configuration, logger, driver, environment, findNatsServer, signal } = options;
+  if (driver !== undefined) return createChannelHost(driver, logger);
+  if (configuration.no_sandbox)
+    return createChannelHost(configuredProcessDriver(configuration, logger), logger);
+  const { startMachineHost } = await import("./machine-host.ts");
+  const searchPath = environment["PATH"] ?? "";
+  return startMachineHost({ configuration, searchPath, findNatsServer, logger, signal });
 }

@@ -44,7 +44,8 @@ import { publicServerSpec, startPublicNatsServer } from "./public-nats-server.ts
 import type { FindNatsServer } from "./public-nats-server.ts";
 import { createOutbox } from "./outbox.ts";
 import type { Outbox } from "./outbox.ts";
-import { createDriver } from "./sandbox-choice.ts";
+import { openAgentHost } from "./sandbox-choice.ts";
+import type { AgentHost } from "./agent-host.ts";
 import { serveDiscovery } from "./service-discovery.ts";
 import type { SystemLog } from "./system-log.ts";
 import { checkUnique } from "./unique-node.ts";
@@ -71,7 +72,7 @@ export interface NodeOptions {
   readonly version: string;
   /** Name of the cluster. Default `nexus`. */
   readonly nexus?: string;
-  /** Needed for a public NATS server. */
+  /** Needed for a public NATS server and for virtual machines. */
   readonly findNatsServer?: FindNatsServer;
   /** Starts the sandboxes; disposed with the node. Default: the one that the configuration asks for. */
   readonly driver?: SandboxDriver;
@@ -79,6 +80,8 @@ export interface NodeOptions {
   readonly systemLog?: SystemLog;
   /** Default 30000. */
   readonly heartbeatMs?: number;
+  /** How long a further instance of a function may have nothing to do. Default 30000. */
+  readonly instanceIdleMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -95,12 +98,13 @@ export async function startNode(given: NodeOptions): Promise<NodeHandle> {
   const requested = Promise.withResolvers<NodeEnd>();
   await using stack = new AsyncDisposableStack();
   const pidFile = stack.use(await claimPidFile(configuration.pid_filepath ?? join(tmpdir(), "nex.pid")));
-  const driver = stack.use(given.driver ?? (await createDriver(configuration, logger)));
+  const host = stack.use(await openAgentHost(given));
+  void host.ended.then((message) => requested.resolve({ kind: "agents-unreachable", message }));
   const publicServer = stack.use(await openPublicServer(given, requested.resolve));
   const options = givenOrPublic(given, publicServer);
   const connection = await connectControl(options);
   stack.defer(async () => drainConnection(connection));
-  const node = createState(options, keys, driver);
+  const node = createState(options, keys, host);
   const nodeId = node.identity.key.publicKey;
   if (configuration.node_seed_file !== undefined) await checkUnique(connection, nodeId);
 
@@ -123,11 +127,16 @@ export async function startNode(given: NodeOptions): Promise<NodeHandle> {
       if (machine !== undefined) await workloads.end(machine, { kind: "stop-requested" });
     },
   });
-  const workloads = createManager({ options, node, driver, outbox, events, essential });
+  const workloads = createManager({ options, node, host, outbox, events, essential });
   stack.defer(async () => workloads.close());
   throwIfAborted(signal);
-  logger.info("Workload manager starting", { sandbox: driver.name });
-  await workloads.open();
+  logger.info("Workload manager starting", { sandbox: host.driver.name });
+  try {
+    await workloads.open(signal);
+  } catch (error) {
+    throwIfAborted(signal);
+    throw withAdvice(error, host.advice);
+  }
 
   const lameDuck = createLameDuck({
     node,
@@ -166,7 +175,9 @@ export async function startNode(given: NodeOptions): Promise<NodeHandle> {
     logger,
     signal: closing.signal,
     deploy: async (workload, poolWaitMs) =>
-      workloads.deploy(workload, async () => openSource(workload.artifact), { poolWaitMs }),
+      workloads.deploy(workload, async () => openSource(workload.artifact), {
+        poolWaitMs: poolWaitMs + (host.driver.bootTimeMs ?? 0),
+      }),
   });
   return createNodeHandle({
     node,
@@ -224,7 +235,7 @@ async function connectForWorkload(
 function createState(
   { configuration, version, nexus }: NodeOptions,
   keys: NodeKeys,
-  driver: SandboxDriver,
+  { driver, isolation }: AgentHost,
 ): NodeState {
   return new NodeState(
     {
@@ -232,6 +243,7 @@ function createState(
       version,
       nexus: nexus ?? "nexus",
       startedAt: new Date(),
+      isolation,
       tags: nodeTags(configuration.tags, driver.isolation === "virtual-machine"),
     },
     configuration,
@@ -241,18 +253,18 @@ function createState(
 function createManager(parts: {
   readonly options: NodeOptions;
   readonly node: NodeState;
-  readonly driver: SandboxDriver;
+  readonly host: AgentHost;
   readonly outbox: Outbox;
   readonly events: EventPublisher;
   readonly essential: EssentialWorkloads;
 }): WorkloadManager {
-  const { options, node, driver, outbox, events, essential } = parts;
+  const { options, node, host, outbox, events, essential } = parts;
   const { configuration, logger } = options;
   return new WorkloadManager({
     node,
     logger,
     createId: () => createWorkloadId(),
-    startAgent: createAgentStarter({ driver, configuration, logger }),
+    startAgent: createAgentStarter({ host, configuration, logger }),
     connectWorkload: async (workload) =>
       connectWorkload(
         {
@@ -264,7 +276,16 @@ function createManager(parts: {
       ),
     reporter: createWorkloadReporter({ outbox, nodeId: node.identity.key.publicKey, events }),
     onEnded: (ended) => essential.ended(ended),
+    instanceIdleMs: options.instanceIdleMs,
+    bootTimeMs: host.driver.bootTimeMs,
   });
+}
+
+/** The error of a first agent that did not start, with the next step. */
+function withAdvice(error: unknown, hint: string | undefined): unknown {
+  if (!(error instanceof NexError) || hint === undefined) return error;
+  const { code, message } = error;
+  return new NexError({ code, message, hint: error.hint ?? hint, cause: error });
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

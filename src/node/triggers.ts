@@ -2,9 +2,8 @@
  * The trigger subscriptions of one function. They use a queue group per namespace and workload name, so that of
  * several deploys of one function (on any node) each message runs exactly one.
  *
- * T1 the caller is answered first; events, logs and counts come after the answer
- * T2 at most `IN_FLIGHT` messages are with the agent; the rest wait here, at most `MAX_WAITING` of them. Beyond that
- *    a message is refused at once
+ * T1 the caller is answered first; events, logs and counts come after the answer has left, those of one turn together
+ * T2 how many run and wait is up to the queue behind `invoke`
  * T3 a failed invocation is answered at once: empty body, `Nats-Service-Error-Code` and `Nats-Service-Error`
  * T4 once `close` has resolved no message is lost: all that arrived were answered
  */
@@ -15,13 +14,10 @@ import { drainSubscriptions } from "./drain.ts";
 import { nanosecondsSince } from "./endpoint-counts.ts";
 import { fitsBytes, MAX_REPLY_BYTES } from "./subject-limits.ts";
 
-const IN_FLIGHT = 32;
-const MAX_WAITING = 16_384;
-
-/** Outcome of one invocation. */
+/** Outcome of one invocation; `runtimeNs` is its execution time, absent when nobody knows it. */
 export type TriggerOutcome =
   | { readonly kind: "succeeded"; readonly body: Uint8Array; readonly runtimeNs: number }
-  | { readonly kind: "failed"; readonly message: string };
+  | { readonly kind: "failed"; readonly message: string; readonly runtimeNs?: number };
 
 /** What happened to one message, for events and counts. `pattern` is the subscribed trigger subject. */
 export interface TriggerRecord {
@@ -81,7 +77,8 @@ export async function openTriggers(options: TriggerOptions): Promise<Triggers> {
 
 class TriggerDispatcher {
   readonly #options: TriggerOptions;
-  readonly #waiting: Arrival[] = [];
+  /** Answered, not yet reported (T1). */
+  #records: TriggerRecord[] = [];
   #inFlight = 0;
   #established = false;
   #onIdle: (() => void) | undefined;
@@ -99,7 +96,7 @@ class TriggerDispatcher {
           else onRefused(error);
           return;
         }
-        this.#accept({ message, pattern, atMs: performance.now() });
+        void this.#run({ message, pattern, atMs: performance.now() });
       },
     });
   }
@@ -109,20 +106,12 @@ class TriggerDispatcher {
   }
 
   async idle(): Promise<void> {
-    if (this.#inFlight === 0 && this.#waiting.length === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#onIdle = resolve;
-    await promise;
-  }
-
-  #accept(arrival: Arrival): void {
-    if (this.#inFlight < IN_FLIGHT) {
-      void this.#run(arrival);
-    } else if (this.#waiting.length < MAX_WAITING) {
-      this.#waiting.push(arrival);
-    } else {
-      this.#finish(arrival, { kind: "failed", message: "too many messages wait for this function" });
+    if (this.#inFlight > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#onIdle = resolve;
+      await promise;
     }
+    this.#report();
   }
 
   async #run(arrival: Arrival): Promise<void> {
@@ -131,15 +120,20 @@ class TriggerDispatcher {
     const outcome = await this.#options.invoke(subject, data);
     this.#inFlight -= 1;
     this.#finish(arrival, outcome);
-    const next = this.#waiting.shift();
-    if (next !== undefined) void this.#run(next);
-    else if (this.#inFlight === 0) this.#onIdle?.();
+    if (this.#inFlight === 0) this.#onIdle?.();
   }
 
   #finish({ message, pattern, atMs }: Arrival, given: TriggerOutcome): void {
     const outcome = answer(message, given);
-    this.#options.onDone({ pattern, outcome, durationNs: nanosecondsSince(atMs) });
+    if (this.#records.length === 0) setImmediate(this.#report);
+    this.#records.push({ pattern, outcome, durationNs: nanosecondsSince(atMs) });
   }
+
+  readonly #report = (): void => {
+    const records = this.#records;
+    this.#records = [];
+    for (const record of records) this.#options.onDone(record);
+  };
 }
 
 /** A message, and when it arrived. */

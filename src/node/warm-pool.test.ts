@@ -53,6 +53,21 @@ test("WarmPool hands an item to one taker and starts a replacement", async () =>
   await pool.close();
 });
 
+test("WarmPool gives an idle item to who can do without, none of those that takers wait for, and refills", async () => {
+  const { pool, starts, settle } = manualPool(1);
+  const opened = pool.open();
+  await settle(0);
+  await opened;
+  assert.equal(pool.takeIdle(), 0);
+  assert.equal(starts.length, 2);
+  assert.equal(pool.takeIdle(), undefined);
+  const taken = pool.take(1000);
+  await settle(1);
+  assert.equal(pool.takeIdle(), undefined);
+  assert.equal(await taken, 1);
+  await pool.close();
+});
+
 test("WarmPool serves waiting takers first come first served", async () => {
   const { pool, settle } = manualPool(1);
   const opened = pool.open();
@@ -98,4 +113,13 @@ test("WarmPool fails waiting takers when it is closed and takes no more", async 
   await assert.rejects(opened, /closing/);
   assert.deepEqual(await closing, []);
   await assert.rejects(pool.take(60_000), /shutting down/);
+});
+
+test("WarmPool gives up opening when it is told to", async () => {
+  const { pool } = manualPool(1);
+  const stop = new AbortController();
+  const opened = pool.open(stop.signal);
+  stop.abort();
+  await assert.rejects(opened, /closing/);
+  assert.deepEqual(await pool.close(), []);
 });

@@ -47,12 +47,19 @@ export class WarmPool<T> {
   }
 
   /**
-   * Starts filling the pool; resolves once the first agent is idle.
+   * Starts filling the pool; resolves once the first agent is idle. The pool is closed when `signal` fires before that.
    *
    * @throws whatever the first start failed with
    */
-  async open(): Promise<void> {
-    await this.#startOne();
+  async open(signal?: AbortSignal): Promise<void> {
+    const abort = (): void => this.#closing.abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted === true) abort();
+    try {
+      await this.#startOne();
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
     if (this.#lastFailure !== undefined) throw this.#lastFailure;
     this.#refill();
   }
@@ -63,11 +70,8 @@ export class WarmPool<T> {
    * @throws {NexError} `POOL_EMPTY` when none became idle within `waitMs`, or when the pool is closed
    */
   async take(waitMs: number): Promise<T> {
-    const item = this.#idle.shift();
-    if (item !== undefined) {
-      this.#refill();
-      return item;
-    }
+    const item = this.takeIdle();
+    if (item !== undefined) return item;
     if (this.#closing.signal.aborted) throw poolEmpty("the node is shutting down");
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const timer = setTimeout(() => {
@@ -77,6 +81,13 @@ export class WarmPool<T> {
     this.#takers.push({ resolve, reject, timer });
     this.#refill();
     return promise;
+  }
+
+  /** Takes an agent if one is idle, for those who can do without. */
+  takeIdle(): T | undefined {
+    const item = this.#idle.shift();
+    if (item !== undefined) this.#refill();
+    return item;
   }
 
   /** Gives back an agent that was taken and not used. */

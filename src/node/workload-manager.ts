@@ -5,34 +5,29 @@
  * D2 every machine ends for one recorded reason, and the end of a workload that ran is published exactly once
  * D3 once `end` has resolved, everything that ran in the sandbox is gone
  * D4 a workload that ends by itself while it is being deployed was deployed, and then ended: its deploy succeeds
+ * D5 the further instances of a function end with it, by its triggers: first the invocations, then what runs them
  */
 import { NexError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
-import type { AgentNotice, AgentSession, AgentSessionOptions } from "./agent-session.ts";
+import type { AgentNotice, AgentSession } from "./agent-session.ts";
 import { takeArtifact } from "./artifact-intake.ts";
 import type { OpenedArtifact } from "./artifact-source.ts";
-import { prefixed, requireDeploying } from "./deploy-steps.ts";
+import { prefixed, requireState } from "./deploy-steps.ts";
 import { endMachine } from "./end-machine.ts";
 import type { EndedWorkload } from "./end-machine.ts";
-import type { DeployedWorkload, Machine, MachineEnd, MachineState } from "./machine.ts";
+import { startInstance } from "./instance.ts";
+import { MachinePool } from "./machine-pool.ts";
+import type { StartAgent } from "./machine-pool.ts";
+import { ownerOf } from "./machine.ts";
+import type { DeployedWorkload, Machine, MachineEnd } from "./machine.ts";
 import type { NodeState } from "./node-state.ts";
-import { WarmPool } from "./warm-pool.ts";
 import type { WorkloadConnection } from "./workload-connection.ts";
 import type { WorkloadReporter } from "./workload-reporter.ts";
 import { openWorkloadTriggers } from "./workload-triggers.ts";
 import type { Workload } from "./workload.ts";
 
-/** How long a deploy waits for a warm agent unless told otherwise. */
-const POOL_WAIT_MS = 5000;
-
-/** Starts one agent in a new sandbox; resolves once it is handshaken. Rejects with nothing left behind. */
-export type StartAgent = (
-  id: string,
-  options: {
-    readonly signal: AbortSignal;
-    readonly onNotice: AgentSessionOptions["onNotice"];
-  },
-) => Promise<AgentSession>;
+/** How long a deploy waits for a warm agent unless told otherwise: until another one can have started, but not for ever. */
+const POOL_WAIT_MS = { least: 5000, most: 25_000 };
 
 export interface WorkloadManagerOptions {
   readonly node: NodeState;
@@ -42,12 +37,16 @@ export interface WorkloadManagerOptions {
   readonly reporter: WorkloadReporter;
   /** Called once for every workload that ran, after it was reported. */
   readonly onEnded: (ended: EndedWorkload) => void;
+  /** How long an agent may take to start. Default 0. */
+  readonly bootTimeMs?: number | undefined;
+  /** How long a further instance of a function may have nothing to do. Default 30000. */
+  readonly instanceIdleMs?: number | undefined;
   readonly logger: Logger;
 }
 
 /** How a deploy is made. */
 export interface DeployOptions {
-  /** How long to wait for a warm agent. Default 5000. */
+  /** How long to wait for a warm agent. Default 5000, up to 25000 where they start slowly. */
   readonly poolWaitMs?: number;
 }
 
@@ -59,26 +58,29 @@ interface Reservation {
 
 export class WorkloadManager {
   readonly #options: WorkloadManagerOptions;
-  readonly #pool: WarmPool<Machine>;
+  readonly #pool: MachinePool;
   readonly #ends = new Map<string, Promise<void>>();
   /** Ends reported while the machine was still deploying (D4). */
   readonly #earlyEnds = new Map<string, MachineEnd>();
   readonly #cancelled = new AbortController();
-  /** Every agent that has not been taken down yet. */
-  readonly #agents = new Set<AgentSession>();
 
   constructor(options: WorkloadManagerOptions) {
     this.#options = options;
-    this.#pool = new WarmPool({
-      size: options.node.configuration.machine_pool_size,
-      start: async (signal) => this.#warmUp(signal),
-      logger: options.logger,
+    this.#pool = new MachinePool({
+      ...options,
+      onNotice: (machine, notice) => this.#noticed(machine, notice),
+      onLost: (machine, message) => void this.end(machine, { kind: "agent-lost", message }),
     });
   }
 
-  /** Fills the warm pool; resolves once one agent is ready. */
-  async open(): Promise<void> {
-    await this.#pool.open();
+  get #poolWaitMs(): number {
+    const { bootTimeMs = 0 } = this.#options;
+    return Math.min(POOL_WAIT_MS.most, Math.max(POOL_WAIT_MS.least, bootTimeMs));
+  }
+
+  /** Fills the warm pool; resolves once one agent is ready. Rejects at once when `signal` fires before that. */
+  async open(signal?: AbortSignal): Promise<void> {
+    await this.#pool.open(signal);
   }
 
   /**
@@ -90,7 +92,7 @@ export class WorkloadManager {
   async deploy(
     workload: Workload,
     open: () => Promise<OpenedArtifact>,
-    { poolWaitMs = POOL_WAIT_MS }: DeployOptions = {},
+    { poolWaitMs = this.#poolWaitMs }: DeployOptions = {},
   ): Promise<string> {
     const reservation = await this.#reserve(workload, poolWaitMs);
     const [deployed, artifact] = await this.#fetch(reservation, workload, open);
@@ -114,34 +116,20 @@ export class WorkloadManager {
   /** Ends all workloads and the pool. */
   async close(): Promise<void> {
     await this.#pool.close();
-    const machines = this.#options.node.machines.all();
-    await Promise.all(machines.map(async (machine) => this.end(machine, { kind: "node-shutdown" })));
+    const { machines } = this.#options.node;
+    // D5. What is left then assists nobody.
+    await this.#endAll(machines.all().filter(({ state }) => state.kind !== "assisting"));
+    await this.#endAll(machines.all());
   }
 
   /** Kills all sandboxes at once, whatever they and their triggers are doing; `close` then has nothing to wait for. */
   async kill(): Promise<void> {
     this.cancelDeploys();
-    await Promise.allSettled([...this.#agents].map(async (agent) => agent.stop(0)));
+    await this.#pool.kill();
   }
 
-  async #warmUp(signal: AbortSignal): Promise<Machine> {
-    const machine = this.#options.node.machines.add(this.#options.createId());
-    let agent: AgentSession;
-    try {
-      const onNotice = (notice: AgentNotice): Promise<void> | undefined => this.#noticed(machine, notice);
-      agent = await this.#options.startAgent(machine.id, { signal, onNotice });
-    } catch (error) {
-      const reason: MachineEnd = { kind: "agent-lost", message: errorText(error) };
-      machine.become({ kind: "stopping", reason, deployed: undefined });
-      machine.become({ kind: "ended", reason });
-      throw error;
-    }
-    machine.become({ kind: "idle", agent });
-    this.#agents.add(agent);
-    void machine.ended.then(() => this.#agents.delete(agent));
-    void agent.lost.then(async (message) => this.end(machine, { kind: "agent-lost", message }));
-    this.#options.logger.info("Adding new agent process to warm pool", { workload_id: machine.id });
-    return machine;
+  async #endAll(machines: readonly Machine[]): Promise<void> {
+    await Promise.all(machines.map(async (machine) => this.end(machine, { kind: "node-shutdown" })));
   }
 
   async #reserve(workload: Workload, waitMs: number): Promise<Reservation> {
@@ -165,7 +153,7 @@ export class WorkloadManager {
     const { bucket, key } = workload.artifact;
     let deployed = undeployed(workload);
     const update = (change: Partial<DeployedWorkload>): void => {
-      requireDeploying(machine);
+      requireState(machine, "deploying");
       deployed = { ...deployed, ...change };
       machine.become({ kind: "deploying", agent, ...deployed });
     };
@@ -210,12 +198,19 @@ export class WorkloadManager {
         identity: this.#options.node.identity,
         workloadId: machine.id,
         workload,
-        connect: async (of) => {
-          const connection = await connectWorkload(of);
-          agent.serve(connection.services);
-          return connection;
-        },
-        invoke: agent.trigger,
+        agent,
+        connect: connectWorkload,
+        addInstance: async (services) =>
+          startInstance({
+            id: machine.id,
+            deployed,
+            artifact,
+            services,
+            takeIdle: () => this.#pool.takeIdle(),
+            end: async (ended, reason) => this.end(ended, reason),
+            logger,
+          }),
+        instanceIdleMs: this.#options.instanceIdleMs,
         onDone: (record) => {
           if (record.outcome.kind === "succeeded") deployed.usage.runtimeNs += record.outcome.runtimeNs;
           reporter.triggered(machine.id, workload, record);
@@ -241,7 +236,7 @@ export class WorkloadManager {
   ): Promise<void> {
     const triggers = await opening;
     try {
-      requireDeploying(machine);
+      requireState(machine, "deploying");
     } catch (error) {
       await triggers.close();
       throw error;
@@ -253,8 +248,10 @@ export class WorkloadManager {
   #noticed(machine: Machine, notice: AgentNotice): Promise<void> | undefined {
     const { state } = machine;
     if (notice.kind === "log") {
-      const workload = workloadOf(state);
-      return workload === undefined ? undefined : this.#options.reporter.log(machine.id, workload, notice);
+      const owner = ownerOf(machine);
+      // What an agent says of itself would read as if the whole workload came and went.
+      if (notice.isOfAgent && owner?.id !== machine.id) return undefined;
+      return owner && this.#options.reporter.log(owner.id, owner.workload, notice);
     }
     const end: MachineEnd = { kind: "exited", code: notice.code, message: notice.message };
     if (state.kind === "running") void this.end(machine, end);
@@ -270,12 +267,6 @@ export class WorkloadManager {
     reporter.undeployed(ended.id, ended.workload, reason);
     onEnded(ended);
   }
-}
-
-/** The workload whose log lines these are: also the last words of one that is being stopped. */
-function workloadOf(state: MachineState): Workload | undefined {
-  if (state.kind === "stopping") return state.deployed?.workload;
-  return state.kind === "deploying" || state.kind === "running" ? state.workload : undefined;
 }
 
 function undeployed(workload: Workload): DeployedWorkload {

@@ -7,6 +7,7 @@ import { createKeyValueService } from "../host-services/host/kv.ts";
 import { createMessagingService, messagingTimeout } from "../host-services/host/messaging.ts";
 import { createNatsAccess } from "../host-services/host/nats-access.ts";
 import { createObjectStoreService } from "../host-services/host/object-store.ts";
+import { createInboxFor } from "../nats/connect.ts";
 import type { NodeConfiguration } from "./configuration.ts";
 import type { HostServicesSettings } from "./host-services-schema.ts";
 import { messagingRefusal } from "./messaging-policy.ts";
@@ -27,7 +28,7 @@ export function createWorkloadServices(
   connections: ServiceConnections,
 ): WorkloadServices {
   const { http, kv, messaging, objectstore } = configuration.host_services.services;
-  const stores = createNatsAccess(async () => connections.hostServices);
+  const stores = createNatsAccess(async () => connections.hostServices, createInboxFor);
   const owner = { namespace, workloadName };
   const services = new Map<string, LimitedService>();
   const add = (name: string, limits: CallLimits, service: TimedService): void => {
@@ -54,7 +55,7 @@ export function createWorkloadServices(
     };
     const service = createMessagingService({
       ...times,
-      nats: createNatsAccess(async () => connections.triggers),
+      nats: createNatsAccess(async () => connections.triggers, createInboxFor),
       maxBodyBytes: config.max_body_bytes,
       refusal: messagingRefusal(configuration, namespace),
     });

@@ -24,6 +24,10 @@ export interface Workload {
   /** What happened to its earlier instances. */
   readonly restarts: RestartRecord;
   readonly triggerSubjects: readonly string[];
+  /** Every invocation starts with nothing of the last one; functions only. */
+  readonly fresh: boolean;
+  /** Invocations at a time, as the node allows them. */
+  readonly concurrency: number;
   /** Decrypted; never logged. */
   readonly environment: Readonly<Record<string, string>>;
   readonly triggerConnection: WorkloadCredentials | undefined;

@@ -36,7 +36,13 @@ export interface SandboxResources {
 
 /** Whether this host can run a driver's sandboxes. `reason` names what is missing and what to do about it. */
 export type SandboxProbe =
-  | { readonly kind: "ready"; readonly detail: string }
+  | {
+      readonly kind: "ready";
+      /** What isolates a workload, shown to users: `child process (…)`, `virtual machine (qemu, software emulation)`. */
+      readonly detail: string;
+      /** What would isolate it more and why this host has it not, for the node's log. Default none. */
+      readonly missing?: readonly string[];
+    }
   | { readonly kind: "unavailable"; readonly reason: string };
 
 /** Why a sandbox ended. */
@@ -54,7 +60,12 @@ export type SandboxChannel = Duplex;
 
 /** How the node reaches the agent. `network`: the agent connects by itself, as its metadata tell it. */
 export type SandboxTransport =
-  | { readonly kind: "channel"; readonly channel: SandboxChannel }
+  | {
+      readonly kind: "channel";
+      readonly channel: SandboxChannel;
+      /** A second stream, for requests of the agent that its only thread waits for. Absent where a driver has none. */
+      readonly calls?: SandboxChannel;
+    }
   | { readonly kind: "network" };
 
 /** One line of diagnostic output of the sandbox (agent or virtual machine monitor), without its line end. */

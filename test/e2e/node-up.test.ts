@@ -129,7 +129,7 @@ test("a second node with the same pid file is refused while the first one runs",
   assert.match(second.stderr, /node process already running; pid: \d+/);
 });
 
-test("the guide's simple.json starts a node, and without --no-sandbox says what this version lacks", async () => {
+test("the guide's simple.json starts a node, and without --no-sandbox says what the host lacks", async () => {
   await using up = await nodeUp();
   const config = join(examples, "nodeconfigs", "simple.json");
   const argv = ["-s", up.url, "node", "up", `--config=${config}`];

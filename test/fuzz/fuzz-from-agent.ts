@@ -7,6 +7,7 @@ import { startTestNode } from "../support/start-test-node.ts";
 import type { FuzzReport } from "./fuzz-control.ts";
 
 const AGENT = fileURLToPath(new URL("../../dist/agent.js", import.meta.url));
+const CLONE = fileURLToPath(new URL("../..", import.meta.url));
 const HOSTILE = fileURLToPath(new URL("../integration/fixtures/hostile-agent.ts", import.meta.url));
 
 /**
@@ -46,7 +47,12 @@ export async function fuzzFromAgent(messages: number, seed: number): Promise<Fuz
 /** The first sandbox runs the hostile agent, all others the real one. */
 function hostileFirst(messages: number, seed: number): SandboxDriver {
   const driver = (agentArgv: readonly string[]): SandboxDriver =>
-    createProcessDriver({ agentProgram: process.execPath, agentArgv, logger: silentLogger });
+    createProcessDriver({
+      agentProgram: process.execPath,
+      agentArgv,
+      neededFiles: [CLONE],
+      logger: silentLogger,
+    });
   const hostile = driver([HOSTILE, String(messages), String(seed)]);
   const real = driver([AGENT]);
   let started = 0;

@@ -29,6 +29,7 @@ describe("nex", { concurrency: 2 }, () => {
       "ps",
       "logs",
       "events",
+      "rootfs",
       "lameduck",
       "upgrade",
       "node probe",
@@ -63,7 +64,7 @@ describe("nex", { concurrency: 2 }, () => {
   const mistakes: readonly (readonly [args: string[], text: string])[] = [
     [["bogus"], "expected command but got 'bogus'"],
     [["vresion"], "expected command but got 'vresion' (did you mean version?)"],
-    [["node"], "expected a command after 'node': one of up, ls, info, probe"],
+    [["node"], "expected a command after 'node': one of up, ls, info, probe, preflight"],
     [["node", "sl"], "expected command but got 'sl' (did you mean ls?)"],
     [["version", "--jsno"], "unknown flag '--jsno' (did you mean --json?)"],
     [["--bogus"], "unknown flag '--bogus'"],

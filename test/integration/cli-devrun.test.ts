@@ -111,6 +111,7 @@ Workload echojs (${older}) already exists on the target. Attempting to stop it
       namespace: "default",
       type: "v8",
       hash: HASH,
+      isolation: null,
       stopped: [older],
     });
     assert.deepEqual(node.running(), [node.deploys[1]?.id]);
@@ -148,6 +149,30 @@ Workload echojs (${older}) already exists on the target. Attempting to stop it
     assert.deepEqual([code, stderr], [0, ""]);
     const request = node.deploys[0]?.request;
     assert.deepEqual([request?.type, request?.argv, request?.essential], ["native", ["-a", "b"], true]);
+  });
+
+  test("says how a function is to be run, and only of functions", async () => {
+    await using place = await startPlace();
+    const node = await place.node();
+    const echo = ["devrun", "echo.js", "--trigger_subject=js.echo"];
+    const { code, stderr } = await place.nex([...echo, "--fresh", "--concurrency=3"]);
+    assert.deepEqual([code, stderr], [0, ""]);
+    await place.nex(echo);
+    assert.deepEqual(
+      node.deploys.map(({ request }) => [request.fresh, request.concurrency]),
+      [
+        [true, 3],
+        [undefined, undefined],
+      ],
+    );
+    assert.equal((await place.nex([...echo, "--concurrency=0"])).code, 1);
+    await writeFile(join(place.home, "serve.sh"), "#!/bin/sh\n", { mode: 0o755 });
+    for (const flag of ["--fresh", "--concurrency=2"]) {
+      const refused = await place.nex(["devrun", "serve.sh", flag]);
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /--fresh and --concurrency are only for functions/);
+    }
+    assert.equal(node.deploys.length, 2);
   });
 
   test("asks only nodes of the file's platform", async () => {
@@ -298,6 +323,8 @@ describe("nex run and stop", { concurrency: 2 }, () => {
       "--trigger_subject=a",
       "--trigger_subject=b",
       "--description=D",
+      "--fresh",
+      "--concurrency=5",
       "--hs_url=nats://h",
       `--hs_jwt=${jwt}`,
       `--hs_seed=${seed}`,
@@ -325,6 +352,7 @@ describe("nex run and stop", { concurrency: 2 }, () => {
       [type, trigger_subjects, description, deploy.claims.hash],
       ["v8", ["a", "b"], "D", HASH],
     );
+    assert.deepEqual([deploy.request.fresh, deploy.request.concurrency], [true, 5]);
     const user = { nats_user_jwt: jwt, nats_user_seed: seed };
     assert.deepEqual(host_services, { nats_url: "nats://h", ...user });
     assert.deepEqual(trigger_connection, { nats_url: "nats://t", ...user });
@@ -355,6 +383,7 @@ describe("nex run and stop", { concurrency: 2 }, () => {
       namespace: "default",
       type: "wasm",
       hash: HASH,
+      isolation: null,
     });
     const stop = await place.nex([
       "stop",

@@ -1,6 +1,6 @@
 // The WebAssembly examples of the host services, in C and in Rust, each on a real node with real services behind it.
 import assert from "node:assert/strict";
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -13,6 +13,7 @@ import { collectLogs } from "../support/collect-events.ts";
 import { startTestNode } from "../support/start-test-node.ts";
 import type { TestNode } from "../support/start-test-node.ts";
 import { until } from "../support/until.ts";
+import { whyNoCompiler } from "../support/wasm-compiler.ts";
 
 const examples = join(dirname(dirname(import.meta.dirname)), "examples", "wasm");
 const noCompiler = whyNoCompiler();
@@ -206,12 +207,3 @@ test("the program of docs/webassembly.md builds and works", { skip: noCompiler }
     await rm(directory, { recursive: true, force: true });
   }
 });
-
-/** Why C can't be built for WebAssembly here; false when it can. */
-function whyNoCompiler(): string | false {
-  const source = '#include <stdio.h>\nint main(void) { return puts(""); }\n';
-  const argv = ["--target=wasm32-wasi", "-x", "c", "-", "-o", "/dev/null"];
-  const { status, error, stderr } = spawnSync("clang", argv, { input: source, encoding: "utf8" });
-  if (status === 0) return false;
-  return `clang can't build for wasm32-wasi here: ${error?.message ?? stderr.split("\n")[0] ?? ""}`;
-}

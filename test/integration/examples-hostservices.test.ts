@@ -22,7 +22,7 @@ before(async () => {
           http: { enabled: true, config: { allow: ["127.0.0.1"] } },
           kv: { enabled: true },
           objectstore: { enabled: true },
-          messaging: { enabled: true },
+          messaging: { enabled: true, config: { request_timeout_ms: 4900 } },
         },
       },
     },

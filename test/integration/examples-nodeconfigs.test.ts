@@ -13,6 +13,10 @@ const purposes: Record<string, (configuration: NodeConfiguration) => unknown> = 
     [no_sandbox, machine_pool_size, tags, kernel_filepath, rootfs_filepath],
     [false, 1, { simple: "true" }, "/tmp/wd/vmlinux", "/tmp/wd/rootfs.ext4"],
   ],
+  "qemu.json": ({ sandbox, no_sandbox, internal_node_host, public_nats_server }) => [
+    [sandbox, no_sandbox, public_nats_server?.addr],
+    ["qemu", false, internal_node_host],
+  ],
   "nosandbox.json": ({ no_sandbox }) => [no_sandbox, true],
   "limited_issuers.json": ({ valid_issuers }) => [
     valid_issuers.every((key) => /^A[A-Z2-7]{55}$/.test(key)) && valid_issuers.length,

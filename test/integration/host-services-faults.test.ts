@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { jetstreamManager } from "@nats-io/jetstream";
+import { createInbox } from "@nats-io/nats-core";
 import { limitService } from "../../src/host-services/host/call-limits.ts";
 import type { LimitedService } from "../../src/host-services/host/call-limits.ts";
 import { createHttpService } from "../../src/host-services/host/http/http.ts";
@@ -94,13 +95,23 @@ test("ten thousand calls of all services leave no connection, timer or consumer 
   });
   const connection = await nats.connect();
   connection.subscribe("echo", { callback: (_error, message) => void message.respond(message.data) });
-  const access = createNatsAccess(async () => connection);
-  const limits = { timeoutMs: 4000, maxBodyBytes: 1000, maxConcurrentCalls: 64, maxCallsPerInvocation: 0 };
+  const access = createNatsAccess(
+    async () => connection,
+    () => createInbox(),
+  );
+  // Longer than the test waits for timers at its end: none that was left goes unseen by firing.
+  const patience = 60_000;
+  const limits = {
+    timeoutMs: patience,
+    maxBodyBytes: 1000,
+    maxConcurrentCalls: 64,
+    maxCallsPerInvocation: 0,
+  };
   const store = {
     nats: access,
     owner: { namespace: "n", workloadName: "w" },
     bucket: { nameTemplate: "b", maxBytes: 0, createMissing: true },
-    timeoutMs: 2000,
+    timeoutMs: patience,
     maxBodyBytes: 1000,
   };
   const kv = limitService(createKeyValueService(store), limits);
@@ -108,7 +119,7 @@ test("ten thousand calls of all services leave no connection, timer or consumer 
   const messaging = limitService(
     createMessagingService({
       nats: access,
-      requestTimeoutMs: 1000,
+      requestTimeoutMs: patience,
       requestManyTimeoutMs: 20,
       maxBodyBytes: 1000,
       refusal: () => undefined,
@@ -117,7 +128,7 @@ test("ten thousand calls of all services leave no connection, timer or consumer 
   );
   const http = limitService(
     createHttpService({ allow: ["127.0.0.1"], maxBodyBytes: 1000, tls: { verify: true } }),
-    { ...limits, timeoutMs: (method) => (method === "head" ? 50 : 4000) },
+    { ...limits, timeoutMs: (method) => (method === "head" ? 50 : patience) },
   );
   const send = async (service: LimitedService, method: string, headers: Readonly<Record<string, string>>) =>
     service.call({ service: "", method, headers, body: Buffer.from("x") });

@@ -211,7 +211,7 @@ describe("findNatsServer from a release", () => {
     const baseUrl = await serve(t, (_request, response) =>
       response.end(Buffer.concat([archive, Buffer.from([0])])),
     );
-    assert.match(await refused({ ...good, baseUrl }), /has SHA-256 [0-9a-f]{64}, expected [0-9a-f]{64}/);
+    assert.match(await refused({ ...good, baseUrl }), /its SHA-256 is [0-9a-f]{64}, expected [0-9a-f]{64}/);
   });
 
   it("refuses an archive that is cut off", async (t) => {
@@ -219,7 +219,10 @@ describe("findNatsServer from a release", () => {
       response.setHeader("content-length", archive.byteLength);
       response.write(archive.subarray(0, archive.byteLength / 2), () => response.destroy());
     });
-    assert.match(await refused({ ...good, baseUrl }), /release: http:\/\/127\.0\.0\.1:\d+\/download/);
+    assert.match(
+      await refused({ ...good, baseUrl }),
+      /release: Cannot download http:\/\/127\.0\.0\.1:\d+\/download/,
+    );
   });
 
   it("reports an answer that is not the archive", async (t) => {
@@ -229,7 +232,7 @@ describe("findNatsServer from a release", () => {
 
   it("gives up on a host that does not answer, and on one that nobody is", async (t) => {
     const baseUrl = await serve(t, () => {});
-    assert.match(await refused({ ...good, baseUrl, answerLimitMs: 50 }), /no answer within 0\.05 s/);
+    assert.match(await refused({ ...good, baseUrl, answerLimitMs: 50 }), /did not answer within 0\.05 s/);
     assert.match(await refused({ ...good, baseUrl: "http://127.0.0.1:1" }), /127\.0\.0\.1:1/);
     assert.match(await refused({ ...good, baseUrl: "http://no-such-host.invalid" }), /no-such-host\.invalid/);
   });

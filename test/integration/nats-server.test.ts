@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -98,6 +98,48 @@ describe("startNatsServer", () => {
     await using _server = await start({ logger: createLogger((entry) => entries.push(entry)) });
     await until(() => entries.some(({ fields }) => fields["line"] === "Server is ready"));
     assert.ok(entries.every(({ message, level }) => message === "nats-server" && level === "debug"));
+  });
+});
+
+describe("NatsServer.reload", () => {
+  const users = (...names: readonly string[]): string =>
+    `authorization { users: [ ${names.map((name) => `{ user: ${name}, password: ${name} }`).join("\n")} ] }`;
+  const canConnect = async (server: NatsServer, name: string): Promise<boolean> =>
+    connect({ servers: server.url, user: name, pass: name }).then(
+      async (connection) => {
+        await connection.close();
+        return true;
+      },
+      () => false,
+    );
+
+  it("is in effect when it resolves, also when several are asked for at once", async () => {
+    await using server = await start({ configText: users("a") });
+    for (let round = 0; round < 10; round += 1) {
+      await server.reload(users("a", `b${round}`));
+      assert.equal(await canConnect(server, `b${round}`), true);
+    }
+    await Promise.all([server.reload(users("a", "c")), server.reload(users("a", "d"))]);
+    assert.deepEqual([await canConnect(server, "c"), await canConnect(server, "d")], [false, true]);
+  });
+
+  it("keeps the old configuration, in the file as well, when the server refuses the new one", async () => {
+    await using server = await start({ configText: users("a") });
+    await assert.rejects(server.reload("no_such_key: 1"), {
+      code: "NATS_SERVER_RELOAD_FAILED",
+      message: /no_such_key/,
+    });
+    assert.equal(await canConnect(server, "a"), true);
+    const [made = ""] = await leftOvers();
+    assert.match(await readFile(join(directory, made, "nats-server.conf"), "utf8"), /user: a/);
+    await server.reload(users("b"));
+    assert.deepEqual([await canConnect(server, "a"), await canConnect(server, "b")], [false, true]);
+  });
+
+  it("fails when the server has died", async () => {
+    await using server = await start({ configText: users("a") });
+    process.kill(server.pid, "SIGKILL");
+    await assert.rejects(server.reload(users("b")), { code: "NATS_SERVER_RELOAD_FAILED" });
   });
 });
 

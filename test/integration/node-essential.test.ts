@@ -14,6 +14,9 @@ import { startTestNode } from "../support/start-test-node.ts";
 import type { TestNode } from "../support/start-test-node.ts";
 import { until } from "../support/until.ts";
 
+/** The workloads leave traces in files of the host. */
+const UNCONFINED = { process_isolation: "none" } as const;
+
 let nats: TestNats;
 let directory: string;
 let it: TestNode;
@@ -21,7 +24,7 @@ let it: TestNode;
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), "nex-test-essential-"));
   nats = await startNats();
-  it = await startTestNode({ nats });
+  it = await startTestNode({ nats, configuration: UNCONFINED });
 });
 after(async () => {
   await it?.[Symbol.asyncDispose]();
@@ -139,7 +142,10 @@ test("a workload whose agent is killed is deployed again", async () => {
 });
 
 test("an attempt that is refused is followed by the next one", async () => {
-  await using tight = await startTestNode({ nats, configuration: { node_limits: { max_workloads: 1 } } });
+  await using tight = await startTestNode({
+    nats,
+    configuration: { ...UNCONFINED, node_limits: { max_workloads: 1 } },
+  });
   const gate = join(directory, "gate");
   await tight.deploy({
     name: "patient",
@@ -170,7 +176,7 @@ test("it skips the token's age and the list of issuers", async () => {
   const issuer = createSigningKey("account");
   await using strict = await startTestNode({
     nats,
-    configuration: { max_token_age_s: 1, valid_issuers: [issuer.publicKey] },
+    configuration: { ...UNCONFINED, max_token_age_s: 1, valid_issuers: [issuer.publicKey] },
   });
   await strict.deploy({
     name: "aged",
@@ -186,7 +192,7 @@ test("it skips the token's age and the list of issuers", async () => {
 });
 
 test("lame duck mode clears the flag: nothing is deployed again, waiting ones are given up", async () => {
-  await using duck = await startTestNode({ nats });
+  await using duck = await startTestNode({ nats, configuration: UNCONFINED });
   const gate = join(directory, "duck");
   await duck.deploy({
     name: "swan",
@@ -204,7 +210,7 @@ test("lame duck mode clears the flag: nothing is deployed again, waiting ones ar
 });
 
 test("a node that is stopped deploys nothing again", async () => {
-  const node = await startTestNode({ nats });
+  const node = await startTestNode({ nats, configuration: UNCONFINED });
   await node.deploy({ name: "last", artifact: "#!/bin/sh\nexit 1\n", essential: true });
   await until(async () => (await find(node, "last"))?.healthy === false);
   await node.node.stop();

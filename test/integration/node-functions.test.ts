@@ -97,10 +97,35 @@ test("a failing function answers at once with the reason, and the next call work
   assert.equal(failed.data.length, 0);
   assert.equal(failed.headers?.get("Nats-Service-Error-Code"), "500");
   assert.match(failed.headers?.get("Nats-Service-Error") ?? "", /no payload please/);
-  assert.equal((await it.connection.request("t4.moody")).string(), '"fine"');
+  const next = await it.connection.request("t4.moody");
+  assert.deepEqual([next.string(), next.headers?.get("Nats-Service-Error") ?? ""], ['"fine"', ""]);
   const failure = await until(() => events.find(({ type }) => type === "function_exec_failed"));
   assert.match(String(failure?.data["error"]), /no payload please/);
   await it.stop(id, "moody");
+});
+
+test("what a function prints is logged while it still runs", async () => {
+  const logs = await collectLogs(it.connection);
+  await it.deploy({
+    name: "talker",
+    artifact: `async () => {
+      console.log("before");
+      for (let open = false; !open; ) {
+        await new Promise((done) => setTimeout(done, 20));
+        open = await hostServices.async.messaging.request("t1.gate", "").then(() => true, () => false);
+      }
+      console.log("after");
+    }`,
+    workloadType: "v8",
+    triggerSubjects: ["t1.talker"],
+  });
+  const over = it.connection.request("t1.talker", "", { timeout: 20_000 });
+  await until(() => logs.some(({ text }) => text === "before"));
+  assert.ok(!logs.some(({ text }) => text === "after"), "the invocation was over already");
+  const gate = it.connection.subscribe("t1.gate", { callback: (_, message) => void message.respond() });
+  assert.equal((await over).headers?.get("Nats-Service-Error") ?? "", "");
+  gate.unsubscribe();
+  await until(() => logs.some(({ text }) => text === "after"));
 });
 
 test("an endless loop is answered within its limit, and the workload's neighbours go on", async () => {

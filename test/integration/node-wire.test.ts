@@ -134,7 +134,8 @@ describe("WPING", () => {
 test("INFO has the machines of its namespace only, a list also when there are none", async () => {
   const { type, data } = await ask(`$NEX.INFO.Default.${it.node.nodeId}`, "whatever");
   assert.equal(type, "io.nats.nex.v1.info_response");
-  const { memory, machines, ...rest } = normalized(data);
+  const { memory, machines, isolation, ...rest } = normalized(data);
+  assert.match(String(isolation), /^child process \(/);
   assert.deepEqual(rest, {
     version: "0.2.7",
     uptime: "text",

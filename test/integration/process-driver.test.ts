@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { silentLogger } from "../../src/lib/logger.ts";
-import type { ConfinementKind } from "../../src/sandbox/process/confinement.ts";
-import { findConfinement } from "../../src/sandbox/process/confinement.ts";
 import { createProcessDriver } from "../../src/sandbox/process/process-driver.ts";
+import type { ProcessDriverOptions } from "../../src/sandbox/process/process-driver.ts";
 import { FIXTURE_AGENT, sendToAgent, tellAgent } from "../support/fixture-agent.ts";
 import { createMarker, findMarkedProcesses } from "../support/marked-processes.ts";
 import { describeSandboxContract } from "../support/sandbox-contract.ts";
@@ -15,8 +17,10 @@ import type { SandboxUnderTest } from "../support/sandbox-contract.ts";
 const STARTER = fileURLToPath(new URL("./fixtures/sandbox-starter.ts", import.meta.url));
 const NOBODY = 65_534;
 
-function underTest(confinement: ConfinementKind): SandboxUnderTest {
-  const common = { logger: silentLogger, confinement };
+type Confining = Pick<ProcessDriverOptions, "confinement" | "isolation" | "limits">;
+
+function underTest(confining: Confining): SandboxUnderTest {
+  const common = { logger: silentLogger, ...confining };
   return {
     makeDriver: (marker) =>
       createProcessDriver({ ...common, agentProgram: process.execPath, agentArgv: [FIXTURE_AGENT, marker] }),
@@ -24,22 +28,41 @@ function underTest(confinement: ConfinementKind): SandboxUnderTest {
       createProcessDriver({ ...common, agentProgram: "/nonexistent/agent", agentArgv: [marker] }),
     tell: tellAgent,
     send: sendToAgent,
-    addedEnvironment: { NEX_CHANNEL_FD: "3" },
-    starter: (marker) => [process.execPath, STARTER, marker],
+    hasTemporaryFile: (id, name) =>
+      readdirSync(tmpdir())
+        .filter((entry) => entry.startsWith("nex-agents-"))
+        .some((entry) => existsSync(join(tmpdir(), entry, id, name))),
+    addedEnvironment: { NEX_CHANNEL_FD: "3", NEX_CALLS_FD: "5" },
+    starter: (marker) => [process.execPath, STARTER, marker, JSON.stringify(confining)],
   };
 }
 
 const SPEC = { id: "test1", metadata: {}, resources: { vcpuCount: 1, memoryMiB: 64 } };
 const notLinux = process.platform === "linux" ? false : "finds processes in /proc, which is Linux only";
-const strongest = await findConfinement();
+const LIMITS = { memoryMiB: 1024, processes: 256 };
 
-describeSandboxContract("process, PID namespaces", {
-  ...underTest("pid-namespace"),
-  ...(strongest?.kind === "pid-namespace" ? {} : { skip: "this host does not let us make PID namespaces" }),
+/** Why this host does not confine agents so that `wanted` is in what their driver says. */
+async function lacks(confining: Confining, wanted: RegExp): Promise<{ readonly skip?: string }> {
+  await using driver = underTest(confining).makeDriver(createMarker());
+  const probe = await driver.probe();
+  const detail = probe.kind === "ready" ? probe.detail : probe.reason;
+  return wanted.test(detail) ? {} : { skip: `this host has no better than: ${detail}` };
+}
+
+const everything: Confining = { limits: LIMITS };
+describeSandboxContract("process, every layer", {
+  ...underTest(everything),
+  ...(await lacks(everything, /read-only file system/)),
+});
+
+const namespaces: Confining = { isolation: "none" };
+describeSandboxContract("process, PID namespaces only", {
+  ...underTest(namespaces),
+  ...(await lacks(namespaces, /PID namespace/)),
 });
 
 describeSandboxContract("process, process groups", {
-  ...underTest("process-group"),
+  ...underTest({ confinement: "process-group", limits: LIMITS }),
   skipDaemons: "what leaves its session and loses its parents gets away from a process group",
 });
 
@@ -48,7 +71,7 @@ test(
   { skip: notLinux },
   async () => {
     const marker = createMarker();
-    await using driver = underTest("process-group").makeDriver(marker);
+    await using driver = underTest({ confinement: "process-group" }).makeDriver(marker);
     await using sandbox = await driver.start(SPEC);
     await tellAgent(sandbox, "ignore-signals");
     await tellAgent(sandbox, `fork-session ${marker}`);
@@ -59,10 +82,10 @@ test(
 );
 
 test("ProcessDriver says which confinement it uses, and why it is unavailable", async () => {
-  await using driver = underTest("process-group").makeDriver(createMarker());
+  await using driver = underTest({ confinement: "process-group" }).makeDriver(createMarker());
   const probe = await driver.probe();
-  assert.match(probe.kind === "ready" ? probe.detail : probe.reason, /process groups/);
-  await using broken = underTest("process-group").makeBrokenDriver(createMarker());
+  assert.match(probe.kind === "ready" ? probe.detail : probe.reason, /process group/);
+  await using broken = underTest({ confinement: "process-group" }).makeBrokenDriver(createMarker());
   assert.deepEqual(await broken.probe(), {
     kind: "unavailable",
     reason: 'The agent program "/nonexistent/agent" is no executable file',

@@ -145,8 +145,16 @@ export default async function moody(_subject: string, payload: Uint8Array): Prom
     assert.match(stderr, /hint: .*hostServices\.objectStore/);
   });
 
-  test("nex build makes what nex run deploys", async () => {
-    const path = await file("twice.mjs", "export default (_, payload) => `${payload.length * 2}`;\n");
+  test("nex build makes what nex run deploys, packages included", async () => {
+    await mkdir(join(home, "node_modules", "double"));
+    await file("node_modules/double/package.json", '{ "name": "double", "types": "index.d.ts" }');
+    await file("node_modules/double/index.js", "module.exports = (value) => value * 2;\n");
+    await file("node_modules/double/index.d.ts", "export default function double(value: number): number;\n");
+    const path = await file(
+      "twice.ts",
+      `import double from "double";
+       export default (_: string, payload: Uint8Array): string => String(double(payload.length));\n`,
+    );
     interface Built {
       readonly file: string | null;
       readonly bytes: number;

@@ -15,6 +15,8 @@ export interface RunNexOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Default: the temporary HOME. */
   readonly cwd?: string;
+  /** Command line that runs what follows it in its own place, such as that of a test host. */
+  readonly prefix?: readonly string[];
   /** Standard input; default none (`/dev/null`). */
   readonly input?: string | Uint8Array;
   /** Default 30000; then the process is killed and the promise rejects. */
@@ -61,7 +63,8 @@ export async function runNex(args: readonly string[], options: RunNexOptions = {
 /** Starts the real `bin/nex`, with a temporary HOME unless `env` has one. */
 export async function startNex(args: readonly string[], options: RunNexOptions = {}): Promise<RunningNex> {
   const home = await mkdtemp(join(tmpdir(), "nex-test-home-"));
-  const child = spawn(NEX, args, {
+  const [program = NEX, ...argv] = [...(options.prefix ?? []), NEX, ...args];
+  const child = spawn(program, argv, {
     cwd: options.cwd ?? home,
     env: {
       PATH: process.env["PATH"],

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
 import { NexError } from "../../src/lib/errors.ts";
 import type { Sandbox, SandboxDriver, SandboxOutput, SandboxSpec } from "../../src/sandbox/sandbox.ts";
@@ -18,6 +17,8 @@ export interface SandboxUnderTest {
   readonly tell: (sandbox: Sandbox, command: string) => Promise<unknown>;
   /** Sends a command that has no answer. */
   readonly send: (sandbox: Sandbox, command: string) => void;
+  /** Whether a file of that name is in the temporary directory of a sandbox, for drivers that make one on this host. */
+  readonly hasTemporaryFile?: (id: string, name: string) => boolean;
   /** Environment of the agent beside its metadata. */
   readonly addedEnvironment: Readonly<Record<string, string>>;
   /** Command line of a program that starts a sandbox that forks, writes "ready" and waits. */
@@ -59,10 +60,13 @@ function describeStart(subject: SandboxUnderTest): void {
     assert.deepEqual(environment, { ...metadata, ...subject.addedEnvironment });
     assert.equal(sandbox.id, "test1");
     assert.equal(process.kill(sandbox.pid, 0), true);
-    if (directory !== undefined) {
-      assert.ok(existsSync(directory), "its temporary directory is there");
+    assert.equal(directory !== undefined, subject.hasTemporaryFile !== undefined);
+    if (subject.hasTemporaryFile !== undefined) {
+      const name = createMarker();
+      await subject.tell(sandbox, `run ${encodeURIComponent(`: >"$TMPDIR/${name}"`)}`);
+      assert.ok(subject.hasTemporaryFile(sandbox.id, name), "its temporary directory is there");
       await sandbox.stop();
-      assert.ok(!existsSync(directory), "and goes with it");
+      assert.ok(!subject.hasTemporaryFile(sandbox.id, name), "and goes with it");
     }
   });
 

@@ -9,6 +9,8 @@ import type { NatsServer } from "../../src/nats/server.ts";
 
 /** How the server of a test is set up. */
 export interface TestNatsOptions {
+  /** Address to listen on. Default `127.0.0.1`. */
+  readonly host?: string;
   /** Default -1: a free one, kept over `stop` and `start`. */
   readonly port?: number;
   /** Further configuration in the server's own format. */
@@ -17,7 +19,7 @@ export interface TestNatsOptions {
   readonly jetstream?: boolean;
 }
 
-/** A nats-server for one test, on 127.0.0.1. */
+/** A nats-server for one test. */
 export interface TestNats extends AsyncDisposable {
   /** Such as `nats://127.0.0.1:4222`; the same after a restart. */
   readonly url: string;
@@ -42,6 +44,7 @@ export async function startNats(options: TestNatsOptions = {}): Promise<TestNats
     startNatsServer({
       binary,
       port,
+      ...(options.host === undefined ? {} : { host: options.host }),
       ...(options.jetstream === false ? {} : { storeDirectory: store }),
       ...(options.configText === undefined ? {} : { configText: options.configText }),
     });

@@ -20,7 +20,7 @@ import type { ConfigurationOverrides } from "../../src/node/configuration.ts";
 import { startNode } from "../../src/node/start-node.ts";
 import type { NodeHandle } from "../../src/node/start-node.ts";
 import type { SandboxDriver } from "../../src/sandbox/sandbox.ts";
-import { startNats } from "./start-nats.ts";
+import { startNats, testNatsServer } from "./start-nats.ts";
 import type { TestNats } from "./start-nats.ts";
 
 export interface TestNodeOptions {
@@ -32,6 +32,8 @@ export interface TestNodeOptions {
   readonly driver?: SandboxDriver;
   /** Default that of a node. */
   readonly heartbeatMs?: number;
+  /** Default that of a node. */
+  readonly instanceIdleMs?: number;
 }
 
 /** Short form of a deploy: the artifact is uploaded first. */
@@ -72,10 +74,12 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
       }),
       connection: { servers: nats.url },
       environment: {},
+      findNatsServer: testNatsServer,
       logger: createLogger((entry) => logs.push(entry)),
       version: "0.2.7",
       ...(options.driver === undefined ? {} : { driver: options.driver }),
       ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
+      ...(options.instanceIdleMs === undefined ? {} : { instanceIdleMs: options.instanceIdleMs }),
     }),
   );
   const connection = await nats.connect();

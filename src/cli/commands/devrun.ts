@@ -7,7 +7,8 @@ import { deployFile, inspectOrder } from "../devrun/deploy-file.ts";
 import type { DeployedFile, DeployStep } from "../devrun/deploy-file.ts";
 import { parseArgv, parseEnvironmentArguments } from "../devrun/environment-arguments.ts";
 import type { Replacement } from "../devrun/deploy-on-save.ts";
-import { acceptedLine } from "../devrun/step-text.ts";
+import { functionFlags, functionOptions } from "../devrun/function-options.ts";
+import { acceptedLines } from "../devrun/step-text.ts";
 import { startStepTeller } from "../devrun/step-teller.ts";
 import { deployedRecord, watchFile } from "../devrun/watch-file.ts";
 import { WORKLOAD_TYPES } from "../devrun/workload-file.ts";
@@ -39,6 +40,7 @@ export const devrun = defineCommand({
       help: "Type of the workload; by default told by the file",
     },
     argv: { kind: "string", help: "Arguments of the workload, separated by spaces" },
+    ...functionFlags,
     essential: { kind: "boolean", negatable: true, help: "Start the workload again when it fails" },
     stop: {
       kind: "boolean",
@@ -61,13 +63,15 @@ export const devrun = defineCommand({
     "devrun ./echoservice NATS_URL=nats://127.0.0.1:4222",
   ],
   json: `{"node_id": "N…", "workload_id": "…", "name": "echojs", "namespace": "default", "type": "v8", "hash": "…",
-  "stopped": ["id of an older copy", …]}; with --watch one line per deploy`,
+  "isolation": "child process (…)" or null, "stopped": ["id of an older copy", …]}; with --watch one line per deploy`,
   run: async (context) => {
     const { flags, global, sources, output, signal } = context;
     if (flags.watch && !flags.stop) throw usageError("flags '--watch' and '--no-stop' exclude each other");
     const environment = parseEnvironmentArguments(context.arguments.env);
     const { file: path } = context.arguments;
-    const { type } = await inspectOrder({ path, type: flags.type, triggerSubjects: flags.trigger_subject });
+    const options = functionOptions(flags);
+    const triggerSubjects = flags.trigger_subject;
+    const { type } = await inspectOrder({ path, type: flags.type, triggerSubjects, options });
     // What is wrong with the source is said before any connection, except where the source will change.
     const built = type === "v8" && !flags.watch ? await buildFunction({ path }) : undefined;
     const domain = await jetStreamDomain(context);
@@ -86,11 +90,14 @@ export const devrun = defineCommand({
         environment,
         argv: parseArgv(flags.argv),
         essential: flags.essential,
-        triggerSubjects: flags.trigger_subject,
+        triggerSubjects,
+        options,
         stopExisting: flags.stop,
         bucketMaxBytes: flags.bucketmaxbytes,
         jetStreamDomain: domain,
-        ...(sources["timeout"] === "default" ? {} : { auctionMs: timeoutMs(global) }),
+        ...(sources["timeout"] === "default"
+          ? {}
+          : { auctionMs: timeoutMs(global), deployMs: timeoutMs(global) }),
         timeoutMs: timeoutMs(global),
         onStep,
         signal,
@@ -106,7 +113,7 @@ export const devrun = defineCommand({
       graceMs: CLEAN_UP_MS,
     });
     if (flags.json) output.json(deployedRecord(deployed, global.namespace));
-    else output.line(acceptedLine(deployed));
+    else acceptedLines(deployed).forEach(output.line);
     await deployed.typesTold;
   },
 });

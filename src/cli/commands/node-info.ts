@@ -30,11 +30,12 @@ export const nodeInfo = defineCommand({
   examples: ["node info quiet-otter", "node info NBXHUHG5 --full"],
   json: `{"node_id": "N…", "xkey": "X…", "version": "0.2.7", "uptime": "8m47s", "tags": {…},
   "memory": {"total": 63883232, "free": 33545884, "available": 56529348} or null (kB),
-  "supported_workload_types": ["native", …],
+  "supported_workload_types": ["native", …], "isolation": "child process (…)" (both where the node tells them),
   "workloads": [{"id": "…", "healthy": true, "uptime": "8m40s", "namespace": "default", "name": "echo",
     "description": "…", "runtime": "12ms", "type": "v8", "hash": "…",
     "essential": false, "restarts": 0, "last_exit": {"code": 1, "reason": "…", "time": "…"},
-    "trigger_subjects": ["js.echo", …]}, …]}; the last four only where the node tells them`,
+    "trigger_subjects": ["js.echo", …], "fresh": false, "concurrency": 2, "instances": 1}, …]}; what follows
+  the hash only where the node tells them`,
   run: async (context) => {
     const { flags, output } = context;
     await withControlClient(context, async (client) => {

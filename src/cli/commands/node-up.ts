@@ -7,9 +7,8 @@ import { usageError } from "../arguments/usage-error.ts";
 import { defineCommand } from "../command.ts";
 import { connectionSettings, openConnection } from "../connection.ts";
 import type { ConnectionContext } from "../connection.ts";
+import { DEFAULT_CONFIGURATION } from "../default-configuration.ts";
 import { natsServerProgram, startEmbeddedNats } from "../embedded-nats.ts";
-
-const DEFAULT_CONFIGURATION = "./config.json";
 
 /** `nex node up`: runs a node until a signal. */
 export const nodeUp = defineCommand({
@@ -80,13 +79,24 @@ export const nodeUp = defineCommand({
   run: async (context) => {
     const { flags, sources, environment, logger, signal, build } = context;
     checkServerFlags(flags, sources);
+    const { checkHost } = await import("../../node/check-host.ts");
     const path = flags.config ?? (existsSync(DEFAULT_CONFIGURATION) ? DEFAULT_CONFIGURATION : undefined);
     const configuration = await loadNodeConfiguration(path, overrides(flags, sources));
+    await checkHost(configuration, environment["PATH"] ?? "");
     const hasOwnServer = flags["embedded-nats"] || configuration.public_nats_server !== undefined;
     if (!hasOwnServer) await checkReachable(context);
     if (path !== undefined) logger.info("Loaded node configuration", { config_path: path });
     const { otel_metrics: metrics, otel_traces: traces } = configuration;
     if (metrics || traces) logger.warn("This version exports no telemetry yet", { metrics, traces });
+
+    if (flags["embedded-nats"] && !configuration.no_sandbox) {
+      logger.warn(
+        "Workloads in virtual machines cannot reach the embedded NATS server: it listens on 127.0.0.1",
+        {
+          instead: "public_nats_server, as in examples/nodeconfigs/qemu.json",
+        },
+      );
+    }
 
     await using stack = new AsyncDisposableStack();
     const server = flags["embedded-nats"]
@@ -119,6 +129,7 @@ export const nodeUp = defineCommand({
     if (end.kind === "aborted") return;
     if (end.kind === "connection-lost") throw lost(`Lost the node NATS connection: ${end.message}`);
     if (end.kind === "public-server-ended") throw lost(`The public NATS server ended: ${end.message}`);
+    if (end.kind === "agents-unreachable") throw lost(`The node cannot reach its agents: ${end.message}`);
     if (end.kind === "server-ended") throw lost("The embedded NATS server ended");
   },
 });

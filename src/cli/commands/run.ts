@@ -4,9 +4,10 @@ import { usageError } from "../arguments/usage-error.ts";
 import { defineCommand, jsonFlag } from "../command.ts";
 import { jetStreamDomain, timeoutMs, withControlClient } from "../connection.ts";
 import { parseConnectionCredentials } from "../connection-credentials.ts";
-import { checkTriggers, DEPLOY_REJECTED, deployRefused, fetchMs } from "../devrun/deploy-file.ts";
+import { checkTriggers, DEPLOY_MS, DEPLOY_REJECTED, deployRefused, fetchMs } from "../devrun/deploy-file.ts";
 import { parseArgv, parseEnvironmentArguments } from "../devrun/environment-arguments.ts";
-import { acceptedLine } from "../devrun/step-text.ts";
+import { checkFunctionOptions, functionFlags, functionOptions } from "../devrun/function-options.ts";
+import { acceptedLines } from "../devrun/step-text.ts";
 import { WORKLOAD_TYPES } from "../devrun/workload-file.ts";
 import { readIssuerFile, readXkeyFile } from "../key-file.ts";
 import { Refusal } from "../refusal.ts";
@@ -33,6 +34,7 @@ export const run = defineCommand({
     type: { kind: "string", choices: WORKLOAD_TYPES, default: "native", help: "Type of the workload" },
     description: { kind: "string", help: "Description of the workload" },
     argv: { kind: "string", help: "Arguments of the workload, separated by spaces" },
+    ...functionFlags,
     essential: { kind: "boolean", negatable: true, help: "Start the workload again when it fails" },
     trigger_subject: {
       kind: "strings",
@@ -59,11 +61,14 @@ export const run = defineCommand({
     "run nats://BUCKET/echoservice NBXHUHG5 --name=echoservice --issuer=issuer.nk --xkey=publisher.xk NATS_URL=nats://127.0.0.1:4222",
   ],
   json: `{"node_id": "N…", "workload_id": "…", "name": "echoservice", "namespace": "default",
-  "type": "native", "hash": "…" or null when the store does not tell}`,
+  "type": "native", "hash": "…" or null when the store does not tell,
+  "isolation": "child process (…)" or null}`,
   run: async (context) => {
-    const { flags, global, output } = context;
+    const { flags, global, output, sources } = context;
     const environment = parseEnvironmentArguments(context.arguments.env);
     checkTriggers(flags.type, flags.trigger_subject);
+    const options = functionOptions(flags);
+    checkFunctionOptions(flags.type, options);
     const argv = parseArgv(flags.argv);
     const domain = await jetStreamDomain(context);
     const { hs_url, hs_jwt, hs_seed, trigger_url, trigger_jwt, trigger_seed } = flags;
@@ -95,6 +100,7 @@ export const run = defineCommand({
       ...(domain === undefined ? {} : { jsDomain: domain }),
       ...(argv.length === 0 ? {} : { arguments: argv }),
       ...(flags.trigger_subject.length === 0 ? {} : { triggerSubjects: flags.trigger_subject }),
+      ...options,
       ...(hostServices === undefined ? {} : { hostServices }),
       ...(triggerConnection === undefined ? {} : { triggerConnection }),
     };
@@ -106,13 +112,18 @@ export const run = defineCommand({
         jetStreamDomain: domain,
         timeoutMs: limitMs,
       });
-      const { id: workload_id, name } = await deploy(client, {
+      const {
+        id: workload_id,
+        name,
+        isolation,
+      } = await deploy(client, {
         ...order,
         nodeId,
         hash: stored?.hash ?? UNKNOWN_HASH,
-        timeoutMs: limitMs + fetchMs(stored?.bytes ?? 0),
+        timeoutMs: (sources["timeout"] === "default" ? DEPLOY_MS : limitMs) + fetchMs(stored?.bytes ?? 0),
       });
-      if (!flags.json) output.line(acceptedLine({ name, workloadId: workload_id, nodeId }));
+      if (!flags.json)
+        acceptedLines({ name, workloadId: workload_id, nodeId, isolation }).forEach(output.line);
       else {
         const { namespace } = global;
         output.json({
@@ -122,6 +133,7 @@ export const run = defineCommand({
           namespace,
           type: flags.type,
           hash: stored?.hash ?? null,
+          isolation: isolation ?? null,
         });
       }
     });

@@ -10,7 +10,7 @@
 import { resolve } from "node:path";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { createControlClient, locationOf } from "../../control-api/index.ts";
-import type { ControlClient, InfoReply } from "../../control-api/index.ts";
+import type { ControlClient, DeployReply, InfoReply } from "../../control-api/index.ts";
 import { usageError } from "../arguments/usage-error.ts";
 import { buildFunction } from "../build/build-function.ts";
 import type { BuiltFunction } from "../build/build-function.ts";
@@ -23,6 +23,8 @@ import { chooseNode } from "./choose-node.ts";
 import { keepDeveloperKeys } from "./developer-keys.ts";
 import type { DeveloperKeys } from "./developer-keys.ts";
 import { stopOlder } from "./stop-older.ts";
+import { checkFunctionOptions } from "./function-options.ts";
+import type { FunctionOptions } from "./function-options.ts";
 import { DEVELOPER_BUCKET, uploadWorkload } from "./upload.ts";
 import { inspectWorkloadFile } from "./workload-file.ts";
 import type { WorkloadFile, WorkloadType } from "./workload-file.ts";
@@ -46,6 +48,8 @@ export interface DeployFileOrder {
   readonly essential?: boolean;
   /** Functions need at least one. */
   readonly triggerSubjects?: readonly string[];
+  /** Functions only. */
+  readonly options?: FunctionOptions;
   /** Stop older copies on the node. Default true. */
   readonly stopExisting?: boolean;
   /** Stop them only when the new copy runs. Default false. */
@@ -58,6 +62,8 @@ export interface DeployFileOrder {
   readonly auctionMs?: number;
   /** Time limit of each request to the node; more for stops and for deploys of large files. Default 2000. */
   readonly timeoutMs?: number;
+  /** Time limit of the deploy itself, beside what the size of the file allows. Default {@link DEPLOY_MS}. */
+  readonly deployMs?: number;
   readonly onStep?: (step: DeployStep) => void;
   readonly signal?: AbortSignal;
 }
@@ -84,6 +90,8 @@ export interface DeployedFile {
   readonly type: WorkloadType;
   /** Hex SHA-256 of what was uploaded: the file, or the bundle made of it. */
   readonly hash: string;
+  /** What isolates it; undefined when the node does not tell. */
+  readonly isolation: string | undefined;
   /** Absolute paths of the files that it is made of. */
   readonly inputs: readonly string[];
   /** Resolves once the types have been checked and told, which may take longer than the deploy. */
@@ -98,6 +106,8 @@ const TRIGGER_SUBJECT_MISSING =
 
 const AUCTION_MS = 750;
 const REQUEST_MS = 2000;
+/** A node may have to boot a machine first, without KVM; it answers as soon as it knows. */
+export const DEPLOY_MS = 30_000;
 /** The slowest rate of fetching a file that is worth waiting for. */
 const FETCH_BYTES_PER_MS = 10_000;
 
@@ -176,7 +186,7 @@ async function deployArtifact(
         });
   const before = startFirst ? [] : await stopCopies();
   signal.throwIfAborted();
-  const workloadId = await deploy({ order, client, nodeId, info, keys, file, hash });
+  const { id: workloadId, isolation } = await deploy({ order, client, nodeId, info, keys, file, hash });
   const stopped = startFirst ? await stopCopies() : before;
   const inputs = built?.inputs ?? [resolve(file.path)];
   return {
@@ -185,6 +195,7 @@ async function deployArtifact(
     name: file.name,
     type: file.type,
     hash,
+    isolation,
     inputs,
     typesTold: Promise.resolve(),
     stopped,
@@ -193,10 +204,11 @@ async function deployArtifact(
 
 /** What can be told, and refused, without any connection (F1). */
 export async function inspectOrder(
-  order: Pick<DeployFileOrder, "path" | "type" | "triggerSubjects">,
+  order: Pick<DeployFileOrder, "path" | "type" | "triggerSubjects" | "options">,
 ): Promise<WorkloadFile> {
   const file = await inspectWorkloadFile(order.path, order.type);
   checkTriggers(file.type, order.triggerSubjects);
+  checkFunctionOptions(file.type, order.options);
   return file;
 }
 
@@ -216,7 +228,7 @@ async function deploy(parts: {
   readonly keys: DeveloperKeys;
   readonly file: WorkloadFile;
   readonly hash: string;
-}): Promise<string> {
+}): Promise<DeployReply> {
   const { order, client, nodeId, info, keys, file, hash } = parts;
   const { argv = [], triggerSubjects = [] } = order;
   try {
@@ -227,7 +239,7 @@ async function deploy(parts: {
       workloadType: file.type,
       location: locationOf({ bucket: DEVELOPER_BUCKET, key: file.name }),
       hash,
-      timeoutMs: (order.timeoutMs ?? REQUEST_MS) + fetchMs(file.bytes),
+      timeoutMs: (order.deployMs ?? DEPLOY_MS) + fetchMs(file.bytes),
       issuer: keys.issuer.key,
       publisher: keys.publisher.key,
       environment: order.environment ?? {},
@@ -235,9 +247,10 @@ async function deploy(parts: {
       essential: order.essential ?? false,
       ...(argv.length === 0 ? {} : { arguments: argv }),
       ...(triggerSubjects.length === 0 ? {} : { triggerSubjects }),
+      ...order.options,
       ...(order.jetStreamDomain === undefined ? {} : { jsDomain: order.jetStreamDomain }),
     });
-    if (reply.started) return reply.id;
+    if (reply.started) return reply;
   } catch (error) {
     throw asRefusal(error, deployRefused);
   }

@@ -23,13 +23,15 @@ export function stepLines(step: DeployStep): string[] {
   }
 }
 
-/** The line of success (protocol section 10.3). */
-export function acceptedLine({
+/** The line of success (protocol section 10.3), and what isolates the workload where the node tells it. */
+export function acceptedLines({
   name,
   workloadId,
   nodeId,
-}: Pick<DeployedFile, "name" | "workloadId" | "nodeId">): string {
-  return `🚀 Workload '${name}' accepted. You can now refer to this workload with ID: ${workloadId} on node ${nodeId}`;
+  isolation,
+}: Pick<DeployedFile, "name" | "workloadId" | "nodeId" | "isolation">): string[] {
+  const accepted = `🚀 Workload '${name}' accepted. You can now refer to this workload with ID: ${workloadId} on node ${nodeId}`;
+  return isolation === undefined ? [accepted] : [accepted, `Isolation: ${isolation}`];
 }
 
 function keyVerb({ created }: KeptKey<unknown>): string {

@@ -8,15 +8,15 @@ import type { DeployedFile, DeployStep } from "./deploy-file.ts";
 import { deployOnSave } from "./deploy-on-save.ts";
 import type { Replacement } from "./deploy-on-save.ts";
 import { startFileWatch } from "./file-watch.ts";
-import { acceptedLine } from "./step-text.ts";
+import { acceptedLines } from "./step-text.ts";
 import { startStepTeller } from "./step-teller.ts";
 
 /** A workload as `nex devrun --json` prints it. */
 export function deployedRecord(
-  { nodeId: node_id, workloadId: workload_id, name, type, hash, stopped }: DeployedFile,
+  { nodeId: node_id, workloadId: workload_id, name, type, hash, isolation, stopped }: DeployedFile,
   namespace: string,
 ): object {
-  return { node_id, workload_id, name, namespace, type, hash, stopped };
+  return { node_id, workload_id, name, namespace, type, hash, isolation: isolation ?? null, stopped };
 }
 
 /** What `nex devrun --watch` runs in: its own context, whatever its flags. */
@@ -58,7 +58,7 @@ export async function watchFile(
     onSaved: () => output.note(`${clockTime(new Date())} ${path} was saved, deploying it again`),
     onDeployed: (deployed) => {
       if (flags.json) output.jsonLine(deployedRecord(deployed, global.namespace));
-      else output.line(acceptedLine(deployed));
+      else acceptedLines(deployed).forEach(output.line);
       if (rounds === 1) output.note(`Watching ${path} (Ctrl-C ends)`);
     },
     onFailed: (error) => output.note(`${failureLines(error)}\nStill watching ${path} (Ctrl-C ends)`),

@@ -1,5 +1,5 @@
-import { textWidth } from "./text-width.ts";
 import type { TextStream } from "./output.ts";
+import { startRedrawnLine } from "./redrawn-line.ts";
 
 /** A line on a terminal that shows how far something is. Invisible where stderr is no terminal. */
 export interface ProgressLine extends Disposable {
@@ -15,25 +15,16 @@ const MIB = 1024 * 1024;
 export function startProgressLine(stream: TextStream, title: string): ProgressLine {
   const startedAt = performance.now();
   let drawnAt = 0;
-  let width = 0;
-  const draw = (text: string): void => {
-    stream.write(`\r${text}${" ".repeat(Math.max(0, width - textWidth(text)))}`);
-    width = textWidth(text);
-  };
+  const line = startRedrawnLine(stream);
   return {
     show: (doneBytes, totalBytes) => {
       const now = performance.now();
       if (stream.isTTY !== true || now - startedAt < QUIET_MS || now - drawnAt < REDRAW_MS) return;
       drawnAt = now;
       const percent = totalBytes === 0 ? 100 : Math.floor((doneBytes / totalBytes) * 100);
-      draw(`${title} ${percent}% (${mebibytes(doneBytes)} of ${mebibytes(totalBytes)} MiB)`);
+      line.draw(`${title} ${percent}% (${mebibytes(doneBytes)} of ${mebibytes(totalBytes)} MiB)`);
     },
-    [Symbol.dispose]: () => {
-      if (width === 0) return;
-      draw("");
-      stream.write("\r");
-      width = 0;
-    },
+    [Symbol.dispose]: line.clear,
   };
 }
 

@@ -23,11 +23,16 @@ export interface GuestHost {
   readonly compute: HostReference;
   readonly wake: HostReference;
   readonly environment: readonly (readonly [name: string, value: string])[];
-  /** Whether the function may wait for host services: not when it runs on a thread that could not answer. */
-  readonly blocks: boolean;
+  readonly waits: HostWaits;
   /** Names in the function's source: globals of these names are made before it runs. */
   readonly mentioned: ReadonlySet<string>;
 }
+
+/**
+ * How the function waits for host services: on its thread, while another one fetches the answers; on the thread that
+ * fetches them itself; or not at all.
+ */
+export type HostWaits = "elsewhere" | "here" | "never";
 
 /** What the host gets back. */
 export interface GuestEntry extends GuestRunner {
@@ -49,7 +54,7 @@ export type GuestNext = number | RunnerReply;
  */
 export function guestContext(parts: GuestParts, host: GuestHost): GuestEntry {
   const options = { __proto__: null, arguments: { __proto__: null, copy: true } };
-  const { log, call, send, compute, wake, blocks } = host;
+  const { log, call, send, compute, wake, waits } = host;
   const { defineProperty, getOwnPropertyDescriptor, ownKeys } = Reflect;
   const root = globalThis as unknown as Record<string, unknown>;
   let failure: unknown;
@@ -61,17 +66,20 @@ export function guestContext(parts: GuestParts, host: GuestHost): GuestEntry {
   const { globals, lateGlobals, hostServices, calls, timers } = parts.createWeb({
     compute: ((operation: string, first: unknown, second: unknown) => {
       const values = [operation, first, second];
-      return blocks
+      return waits === "elsewhere"
         ? compute.applySyncPromise(undefined, values, options)
         : compute.applySync(undefined, values, options);
     }) as GuestCompute,
     call: ({ service, method, target, body }) => {
       flush();
-      if (!blocks)
+      if (waits === "never")
         throw new TypeError(
           "host services that answer at once are for functions whose source says hostServices; use hostServices.async",
         );
-      return call.applySyncPromise(undefined, [service, method, target, body], options);
+      const values = [service, method, target, body];
+      return waits === "here"
+        ? call.applySync(undefined, values, options)
+        : call.applySyncPromise(undefined, values, options);
     },
     send: (outgoing) => {
       flush();

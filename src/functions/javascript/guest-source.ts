@@ -33,7 +33,7 @@ return (${String(guestContext)})({
   createConsole: ${String(guestConsole)},
   createWeb: (ways) => (${String(guestWeb)})(parts, ways),
   createRunner: ${String(guestRunner)},
-}, { log: $0, call: $1, send: $2, compute: $3, wake: $4, environment: $5, blocks: $6, mentioned: $8 });`;
+}, { log: $0, call: $1, send: $2, compute: $3, wake: $4, environment: $5, waits: $6, mentioned: $8 });`;
 
 /** Parts of the guest that few functions need: compiling them all would take most of a start. */
 export const LATE_SOURCES: Readonly<Record<keyof GuestLateParts, string>> = {

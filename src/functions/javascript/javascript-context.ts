@@ -2,10 +2,10 @@ import { createServiceBridge } from "../../host-services/guest/service-bridge.ts
 import type { BridgeReply, ServiceBridge } from "../../host-services/guest/service-bridge.ts";
 import type { FunctionLogLevel, FunctionSpec } from "../function.ts";
 import { ownBytes } from "../guest.ts";
-import type { RunHere } from "../guest.ts";
 import type { Isolate, IsolateEngine } from "../isolate-engine.ts";
+import type { MainThread } from "../main-thread.ts";
 import { createEventLoop } from "./event-loop.ts";
-import type { GuestEntry, GuestNext } from "./guest-context.ts";
+import type { GuestEntry, GuestNext, HostWaits } from "./guest-context.ts";
 import type { RunnerReply } from "./guest-runner.ts";
 import { GUEST_SOURCE, LATE_SOURCES } from "./guest-source.ts";
 import { hostCompute } from "./host-compute.ts";
@@ -17,9 +17,8 @@ export interface ContextOptions {
   readonly spec: FunctionSpec;
   /** The function's script, ready to be evaluated. */
   readonly source: string;
-  /** Whether the function waits for host services, and so needs a thread of its own. */
-  readonly blocks: boolean;
-  readonly runHere: RunHere;
+  readonly waits: HostWaits;
+  readonly thread: MainThread;
 }
 
 /** One context with the function in it. The script itself runs with the first invocation, within its time limit. */
@@ -40,17 +39,17 @@ const LEVELS: ReadonlySet<string> = new Set<FunctionLogLevel>(["debug", "info", 
 
 /** Creates a context and sets the guest up in it. */
 export async function startJavaScriptContext(options: ContextOptions): Promise<JavaScriptContext> {
-  const { engine, isolate, spec, source, blocks, runHere } = options;
+  const { engine, isolate, spec, source, waits, thread } = options;
   const context = await isolate.createContext();
   const bridge = createServiceBridge(spec.hostServices);
-  const host = hostReferences(engine, spec, bridge);
+  const host = hostReferences(options, bridge);
   const { send, wake } = host;
   const copy = (value: object) => new engine.ExternalCopy(value).copyInto({ release: true });
   const environment = copy(Object.entries(spec.environment));
   const mentioned = copy(new Set(source.match(WORD)));
   const entry = await context.evalClosure(
     GUEST_SOURCE,
-    [host.log, host.call, send, host.compute, wake, environment, blocks, copy(LATE_SOURCES), mentioned],
+    [host.log, host.call, send, host.compute, wake, environment, waits, copy(LATE_SOURCES), mentioned],
     { filename: "nex:guest", result: { reference: true } },
   );
   const method = (name: keyof GuestEntry) => entry.getSync(name, { reference: true });
@@ -75,8 +74,9 @@ export async function startJavaScriptContext(options: ContextOptions): Promise<J
 
   const loop = createEventLoop((answers, due) => {
     const timeout = Math.max(1, Math.floor(timeoutMs - (performance.now() - startedAt)));
-    if (blocks) return deliver.apply(undefined, [answers, due], { ...turn, timeout }) as Promise<GuestNext>;
-    return runHere(() => deliver.applySync(undefined, [answers, due], { ...turn, timeout }) as GuestNext);
+    if (waits === "elsewhere")
+      return deliver.apply(undefined, [answers, due], { ...turn, timeout }) as Promise<GuestNext>;
+    return thread.run(() => deliver.applySync(undefined, [answers, due], { ...turn, timeout }) as GuestNext);
   });
   host.receive(loop);
 
@@ -135,16 +135,24 @@ export async function startJavaScriptContext(options: ContextOptions): Promise<J
 }
 
 /** The ways out of the isolate, as references; what comes through them is not trusted to have any shape. */
-function hostReferences(engine: IsolateEngine, spec: FunctionSpec, bridge: ServiceBridge) {
+function hostReferences({ engine, spec, thread }: ContextOptions, bridge: ServiceBridge) {
   let loop: Pick<ReturnType<typeof createEventLoop>, "answered" | "wakeIn"> | undefined;
   const bytes = (value: object) =>
     new engine.ExternalCopy(value).copyInto({ release: true, transferIn: true });
   const log = new engine.Reference((batch: unknown) => writeBatch(spec, batch));
-  const call = new engine.Reference(async (...values: unknown[]) => {
-    const [service, method, target, body] = values;
-    const reply = await bridge.call({ service, method, target, body });
-    return typeof reply === "object" ? bytes(reply) : reply;
-  });
+  const given = (reply: BridgeReply) => (typeof reply === "object" ? bytes(reply) : reply);
+  const { callBlocking } = bridge;
+  const call = new engine.Reference(
+    callBlocking === undefined
+      ? async (...values: unknown[]) => {
+          const [service, method, target, body] = values;
+          return given(await bridge.call({ service, method, target, body }));
+        }
+      : (...values: unknown[]) => {
+          const [service, method, target, body] = values;
+          return given(thread.wait((leftMs) => callBlocking({ service, method, target, body }, leftMs)));
+        },
+  );
   const send = new engine.Reference((...values: unknown[]) => {
     const [id, service, method, target, body, headers, redirect] = values;
     const answered = (reply: BridgeReply): void => loop?.answered(Number(id), reply);

@@ -1,16 +1,18 @@
 import type { FunctionFailure, FunctionSpec } from "../function.ts";
-import type { Guest, GuestReply, RunHere } from "../guest.ts";
+import type { Guest, GuestReply } from "../guest.ts";
 import type { Isolate, IsolateEngine } from "../isolate-engine.ts";
+import type { MainThread } from "../main-thread.ts";
 import { createFailureText } from "./failure-text.ts";
 import type { DescribeFailure } from "./failure-text.ts";
+import type { HostWaits } from "./guest-context.ts";
 import type { RunnerReply } from "./guest-runner.ts";
 import { startJavaScriptContext } from "./javascript-context.ts";
 import type { JavaScriptContext } from "./javascript-context.ts";
 import { compileScript, fileNameOf } from "./script.ts";
 
 /**
- * Where a function may wait for the host: `hostServices` other than `hostServices.async`. Computed names do not count
- * and are refused.
+ * Where a function may wait for the host, if the main thread has to fetch the answers: `hostServices` other than
+ * `hostServices.async`. Computed names do not count and are refused.
  */
 const BLOCKS = /\bhostServices\b(?!\s*\.\s*async\b)/;
 
@@ -26,7 +28,7 @@ export interface JavaScriptGuestOptions {
   readonly engine: IsolateEngine;
   readonly isolate: Isolate;
   readonly spec: FunctionSpec;
-  readonly runHere: RunHere;
+  readonly thread: MainThread;
 }
 
 /**
@@ -36,9 +38,9 @@ export interface JavaScriptGuestOptions {
  * @throws {NexError} `FUNCTION_INVALID` when the source does not compile
  */
 export async function startJavaScriptGuest(options: JavaScriptGuestOptions): Promise<Guest> {
-  const { isolate, spec, runHere } = options;
+  const { isolate, spec, thread } = options;
   const { source, map } = await compileScript(isolate, spec);
-  const blocks = BLOCKS.test(source);
+  const waits = waitsOf(spec, source);
   const describe = createFailureText(fileNameOf(spec.name), map);
   let aborted = false;
   const read = (reply: RunnerReply): GuestReply => {
@@ -47,7 +49,7 @@ export async function startJavaScriptGuest(options: JavaScriptGuestOptions): Pro
     if (trace !== undefined && !aborted) setImmediate(() => setImmediate(() => spec.log("error", trace)));
     return outcome;
   };
-  const contexts = createContexts(async () => startJavaScriptContext({ ...options, source, blocks }));
+  const contexts = createContexts(async () => startJavaScriptContext({ ...options, source, waits }));
   await contexts.next();
 
   const invokeHere = (subject: string, payload: Uint8Array): GuestReply | Promise<GuestReply> => {
@@ -62,11 +64,11 @@ export async function startJavaScriptGuest(options: JavaScriptGuestOptions): Pro
   };
   const invokeNext = async (subject: string, payload: Uint8Array): Promise<GuestReply> => {
     const context = await contexts.next();
-    const run = async (): Promise<RunnerReply> => runHere(() => context.invokeHere(subject, payload));
+    const run = async (): Promise<RunnerReply> => thread.run(() => context.invokeHere(subject, payload));
     return read(await run().catch(uncaught));
   };
   return {
-    invokeHere: blocks ? undefined : invokeHere,
+    invokeHere: waits === "elsewhere" ? undefined : invokeHere,
     invoke: async (subject, payload) => {
       const context = await contexts.next();
       return read(await context.invoke(subject, payload).catch(uncaught));
@@ -81,6 +83,11 @@ export async function startJavaScriptGuest(options: JavaScriptGuestOptions): Pro
     settle: async () => contexts.ready?.settle(),
     release: () => contexts.release(),
   };
+}
+
+function waitsOf({ hostServices }: FunctionSpec, source: string): HostWaits {
+  if (hostServices.callBlocking !== undefined) return "here";
+  return BLOCKS.test(source) ? "elsewhere" : "never";
 }
 
 /** The context to run in: one after the other. */

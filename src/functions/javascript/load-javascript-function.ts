@@ -19,6 +19,6 @@ export const loadJavaScriptFunction: FunctionLoader = async (spec) => {
     engineName: "v8",
     heapMiB: spec.limits.memoryMiB,
     outsideHeapMiB: 0,
-    startGuest: (isolate, runHere) => startJavaScriptGuest({ engine, isolate, spec, runHere }),
+    startGuest: (isolate, thread) => startJavaScriptGuest({ engine, isolate, spec, thread }),
   });
 };

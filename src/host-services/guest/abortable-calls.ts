@@ -4,6 +4,8 @@ export interface AbortableCalls<Reply> {
   run(call: () => Promise<Reply>): Promise<Reply>;
   /** The calls in flight get the answer of an abort, and so does every later one. */
   abort(): void;
+  /** Whether the answer of an abort is the only one there is. */
+  readonly isAborted: boolean;
 }
 
 export function createAbortableCalls<Reply>(aborted: Reply): AbortableCalls<Reply> {
@@ -21,6 +23,9 @@ export function createAbortableCalls<Reply>(aborted: Reply): AbortableCalls<Repl
       } finally {
         inFlight.delete(resolve);
       }
+    },
+    get isAborted() {
+      return !open;
     },
     abort() {
       open = false;

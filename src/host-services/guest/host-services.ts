@@ -26,4 +26,9 @@ export interface HostServiceResult {
 /** Reaches the node's host services on behalf of one workload. Settles within its own time limit, never rejects. */
 export interface HostServices {
   call(call: HostServiceCall): Promise<HostServiceResult>;
+  /**
+   * The same with the calling thread waiting for the answer, `timeoutMs` at most. Never throws. Undefined where the way
+   * to the node cannot be waited for like that.
+   */
+  readonly callBlocking?: ((call: HostServiceCall, timeoutMs: number) => HostServiceResult) | undefined;
 }

@@ -58,6 +58,8 @@ export interface BucketUse<Store, Result> {
 export class Bucket<Store> {
   readonly #options: BucketOptions<Store>;
   #store: Promise<Store> | undefined;
+  /** The store once it is open. */
+  #present: Store | undefined;
 
   constructor(options: BucketOptions<Store>) {
     this.#options = options;
@@ -66,11 +68,19 @@ export class Bucket<Store> {
   /** @throws {ServiceFailure} */
   async use<Result>(use: BucketUse<Store, Result>): Promise<Result> {
     const { action, failure, signal } = use;
-    const opened = await this.#opened(signal);
+    const opened = this.#ready() ?? (await this.#opened(signal));
     const first = await attempt(failure, signal, orGone(action(opened)));
     if (first.kind === "done") return first.result;
-    if ((await this.#store) === opened) this.#store = undefined;
+    if (this.#present === opened) {
+      this.#store = undefined;
+      this.#present = undefined;
+    }
     return attempt(failure, signal, action(await this.#opened(signal)));
+  }
+
+  /** The store, when there is nothing to wait for. */
+  #ready(): Store | undefined {
+    return this.#options.nats.quick === undefined ? undefined : this.#present;
   }
 
   async #opened(signal: AbortSignal): Promise<Store> {
@@ -82,7 +92,9 @@ export class Bucket<Store> {
 
   async #open(client: JetStreamClient): Promise<Store> {
     try {
-      return await this.#options.open(client, await client.jetstreamManager(false));
+      const opened = await this.#options.open(client, await client.jetstreamManager(false));
+      this.#present = opened;
+      return opened;
     } catch (error) {
       this.#store = undefined;
       throw error;

@@ -1,7 +1,7 @@
 /**
  * Limits of one service of one workload.
  *
- * L1 a call settles within its time, its wait for a free place included
+ * L1 a call settles within its time, and within the caller's, its wait for a free place included
  * L2 calls beyond `maxConcurrentCalls` wait, in the order they came
  * L3 while N invocations are under way, at most N times `maxCallsPerInvocation` calls are done for them
  */
@@ -38,8 +38,8 @@ export function limitService(service: TimedService, limits: CallLimits): Limited
     call: async (call) => {
       budget.take();
       requireSize("the body", call.body.length, limits.maxBodyBytes);
-      const timeoutMs =
-        typeof limits.timeoutMs === "number" ? limits.timeoutMs : limits.timeoutMs(call.method);
+      const ownMs = typeof limits.timeoutMs === "number" ? limits.timeoutMs : limits.timeoutMs(call.method);
+      const timeoutMs = Math.min(ownMs, call.timeoutMs ?? ownMs);
       const time = new AbortController();
       const timer = setTimeout(() => time.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
       try {

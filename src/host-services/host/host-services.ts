@@ -11,6 +11,8 @@ export interface HostServiceCall {
   /** Wire headers such as `x-keyvalue-key`. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** After this time nobody waits for the answer. Default none. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** The answer: anything but code 200 is an error whose text is `message`. */

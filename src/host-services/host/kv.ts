@@ -1,5 +1,6 @@
 import { Kvm } from "@nats-io/kv";
 import type { KV } from "@nats-io/kv";
+import type { MsgHdrs } from "@nats-io/nats-core";
 import { Bucket, bucketName } from "./bucket.ts";
 import type { BucketOwner, BucketSettings } from "./bucket.ts";
 import type { TimedService } from "./call-limits.ts";
@@ -7,6 +8,7 @@ import { succeeded } from "./host-services.ts";
 import type { NatsAccess } from "./nats-access.ts";
 import { readLastMessages } from "./last-messages.ts";
 import type { StreamAccess } from "./last-messages.ts";
+import type { QuickRequests } from "./quick-requests.ts";
 import { requireSize, ServiceFailure } from "./service-failure.ts";
 
 /** What a store service is made from. */
@@ -29,11 +31,11 @@ export function createKeyValueService(options: StoreOptions): TimedService {
     switch (method) {
       case "get": {
         const key = keyOf(headers);
-        const action = async ({ kv }: Store) => kv.get(key);
-        const entry = await bucket.use({ failure: "failed to get value for key", signal, action });
-        if (entry === null || entry.operation !== "PUT") throw new ServiceFailure(404, "key not found");
-        requireSize("the value", entry.value.length, maxBodyBytes);
-        return succeeded(entry.value);
+        const action = async (store: Store) => readValue(store, { key, quick: options.nats.quick, signal });
+        const value = await bucket.use({ failure: "failed to get value for key", signal, action });
+        if (value === undefined) throw new ServiceFailure(404, "key not found");
+        requireSize("the value", value.length, maxBodyBytes);
+        return succeeded(value);
       }
       case "set": {
         const key = keyOf(headers);
@@ -61,6 +63,8 @@ interface Store {
   readonly kv: KV;
   readonly access: StreamAccess;
   readonly prefix: string;
+  /** Whether single values can be asked for without the JetStream API. */
+  readonly direct: boolean;
 }
 
 function openBucket({ nats, owner, bucket, timeoutMs }: StoreOptions): Bucket<Store> {
@@ -75,11 +79,13 @@ function openBucket({ nats, owner, bucket, timeoutMs }: StoreOptions): Bucket<St
       const prefix = `$KV.${name}.`;
       if (bucket.createMissing) {
         const maxBytes = bucket.maxBytes === 0 ? -1 : bucket.maxBytes;
-        return { kv: await kvm.create(name, { max_bytes: maxBytes, history: 1 }), access, prefix };
+        const kv = await kvm.create(name, { max_bytes: maxBytes, history: 1 });
+        const { config } = await manager.streams.info(access.stream);
+        return { kv, access, prefix, direct: config.allow_direct };
       }
       const { config } = await manager.streams.info(access.stream);
       const kv = await kvm.open(name, { allow_direct: config.allow_direct });
-      return { kv, access, prefix };
+      return { kv, access, prefix, direct: config.allow_direct };
     },
   });
 }
@@ -96,6 +102,35 @@ function keyOf(headers: Readonly<Record<string, string>>): string {
   );
 }
 
+/** Where a value is, and how to get it. */
+interface ValueRead {
+  readonly key: string;
+  readonly quick: QuickRequests | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** The value of a key; undefined when it has none. */
+async function readValue(store: Store, { key, quick, signal }: ValueRead): Promise<Uint8Array | undefined> {
+  const { kv, access, prefix, direct } = store;
+  if (!direct || quick?.usable !== true) {
+    const entry = await kv.get(key);
+    return entry === null || entry.operation !== "PUT" ? undefined : entry.value;
+  }
+  const { headers, data } = await quick.request(
+    `$JS.API.DIRECT.GET.${access.stream}.${prefix}${key}`,
+    signal,
+  );
+  const code = headers?.code ?? 0;
+  if (code === 404) return undefined;
+  if (code !== 0) throw new Error(code === 503 ? "no responders" : `${code} ${headers?.description}`);
+  return isDeletion(headers) ? undefined : data;
+}
+
+/** Whether a message marks a deleted key. */
+function isDeletion(headers: MsgHdrs | undefined): boolean {
+  return ["DEL", "PURGE"].includes(headers?.get("KV-Operation") ?? "");
+}
+
 async function readKeys({ access, prefix }: Store, maxBytes: number, signal: AbortSignal): Promise<string[]> {
   const keys: string[] = [];
   let bytes = 0;
@@ -104,7 +139,7 @@ async function readKeys({ access, prefix }: Store, maxBytes: number, signal: Abo
     headersOnly: true,
     signal,
     onMessage: ({ subject, headers }) => {
-      if (["DEL", "PURGE"].includes(headers?.get("KV-Operation") ?? "")) return;
+      if (isDeletion(headers)) return;
       const key = subject.slice(prefix.length);
       bytes += key.length + 3;
       requireSize("the list of keys", bytes, maxBytes);

@@ -1,10 +1,13 @@
 import { PermissionViolationError } from "@nats-io/nats-core";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { setImmediate } from "node:timers/promises";
+import { QuickRequests } from "./quick-requests.ts";
 import { attempt } from "./service-failure.ts";
 
 /** A workload's NATS connection as its services use it. */
 export interface NatsAccess {
+  /** Requests over the connection while it is up, which need not wait for it; undefined while it is not. */
+  readonly quick: QuickRequests | undefined;
   /**
    * The connection, once it is up: what is sent while it is down is lost or piles up in memory.
    *
@@ -24,12 +27,21 @@ export interface Publication {
   readonly body: Uint8Array;
 }
 
-/** Uses the connection that `open` gives, from the first call on; a failed `open` is tried again with the next one. */
-export function createNatsAccess(open: () => Promise<NatsConnection>): NatsAccess {
+/**
+ * Uses the connection that `open` gives, from the first call on; a failed `open` is tried again with the next one.
+ * `createInbox` gives a subject that the connection may receive answers on.
+ */
+export function createNatsAccess(
+  open: () => Promise<NatsConnection>,
+  createInbox: (connection: NatsConnection) => string,
+): NatsAccess {
   let watched: Promise<WatchedConnection> | undefined;
+  let present: WatchedConnection | undefined;
   const watch = async (): Promise<WatchedConnection> => {
     try {
-      return new WatchedConnection(await open());
+      const connection = await open();
+      present = new WatchedConnection(connection, createInbox(connection));
+      return present;
     } catch (error) {
       watched = undefined;
       throw error;
@@ -41,6 +53,9 @@ export function createNatsAccess(open: () => Promise<NatsConnection>): NatsAcces
     return connection;
   };
   return {
+    get quick() {
+      return present?.up === undefined ? present?.quick : undefined;
+    },
     connected: async (text, signal) => (await ready(text, signal)).connection,
     publish: async (text, signal, message) => {
       const connection = await ready(text, signal);
@@ -52,13 +67,15 @@ export function createNatsAccess(open: () => Promise<NatsConnection>): NatsAcces
 /** Knows whether its connection is up and what the server refused. */
 class WatchedConnection {
   readonly connection: NatsConnection;
+  readonly quick: QuickRequests;
   /** Resolves when the connection is back; undefined while it is up. */
   #down: PromiseWithResolvers<void> | undefined;
   /** Publications under way. */
   readonly #publishing = new Set<{ readonly subject: string; refusal: Error | undefined }>();
 
-  constructor(connection: NatsConnection) {
+  constructor(connection: NatsConnection, inbox: string) {
     this.connection = connection;
+    this.quick = new QuickRequests(connection, inbox);
     void this.#watch();
   }
 

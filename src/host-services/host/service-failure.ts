@@ -17,19 +17,21 @@ export class ServiceFailure extends NexError {
  *
  * @throws {ServiceFailure} 500 with `text` and the reason; a failure that names itself passes unchanged
  */
-export async function attempt<T>(text: string, signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([work, aborted]);
-  } catch (cause) {
-    if (cause instanceof ServiceFailure) throw cause;
-    throw new ServiceFailure(500, `${text}: ${reasonOf(cause)}`, cause);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
+export function attempt<T>(text: string, signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause: unknown): void => {
+      signal.removeEventListener("abort", abort);
+      const known = cause instanceof ServiceFailure;
+      reject(known ? cause : new ServiceFailure(500, `${text}: ${reasonOf(cause)}`, cause));
+    };
+    const abort = (): void => fail(signal.reason);
+    work.then((result) => {
+      signal.removeEventListener("abort", abort);
+      resolve(result);
+    }, fail);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  });
 }
 
 /** @throws {ServiceFailure} 413 */

@@ -1,7 +1,7 @@
-import { constants } from "node:os";
 import type { Duplex } from "node:stream";
 import type { Logger } from "../../lib/logger.ts";
-import type { ManagedProcess, ProcessExit } from "../../lib/managed-process.ts";
+import type { ManagedProcess } from "../../lib/managed-process.ts";
+import { readNamespaceExit } from "../own-namespace.ts";
 import type { Sandbox, SandboxExit, SandboxTransport } from "../sandbox.ts";
 import type { Confinement } from "./confinement.ts";
 import type { Remains } from "./remains.ts";
@@ -12,6 +12,7 @@ export interface ProcessSandboxParts {
   readonly confinement: Confinement;
   readonly remains: Remains;
   readonly channel: Duplex;
+  readonly calls: Duplex;
   readonly logger: Logger;
   /** Removes what was made for this sandbox; called once nothing runs in it. */
   readonly cleanUp: () => Promise<void>;
@@ -30,7 +31,7 @@ export class ProcessSandbox implements Sandbox {
   constructor(parts: ProcessSandboxParts) {
     this.id = parts.id;
     this.pid = parts.process.pid;
-    this.transport = { kind: "channel", channel: parts.channel };
+    this.transport = { kind: "channel", channel: parts.channel, calls: parts.calls };
     this.#process = parts.process;
     this.#remains = parts.remains;
     this.exit = this.#untilGone(parts);
@@ -59,15 +60,8 @@ export class ProcessSandbox implements Sandbox {
     const exit = await this.#process.exit;
     if (!(await this.#remains.gone())) logger.warn("Processes of a sandbox are left", { sandbox: this.id });
     await cleanUp();
-    return confinement.kind === "pid-namespace" ? shellExit(exit) : exit;
+    return confinement.kind === "pid-namespace" ? readNamespaceExit(exit) : exit;
   }
 }
 
 const SURVEY_MS = 50;
-
-/** The shell around the agent reports a signal as exit code 128 + n. */
-function shellExit(exit: ProcessExit): SandboxExit {
-  if (exit.kind !== "exited" || exit.code <= 128) return exit;
-  const signal = Object.entries(constants.signals).find(([, number]) => number === exit.code - 128)?.[0];
-  return signal === undefined ? exit : { kind: "signaled", signal };
-}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { runTool } from "../../src/nats/run-tool.ts";
-import type { ToolRun } from "../../src/nats/run-tool.ts";
+import { runTool } from "../../src/lib/run-tool.ts";
+import type { ToolRun } from "../../src/lib/run-tool.ts";
 
 function shell(script: string, options: Partial<ToolRun> = {}): Promise<string> {
   return runTool({

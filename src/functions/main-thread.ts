@@ -1,0 +1,58 @@
+import { startWatchdog } from "./watchdog.ts";
+import type { Watchdog, WatchdogLimits } from "./watchdog.ts";
+
+/** The thread of the agent that functions without one of their own run on, watched over. */
+export interface MainThread {
+  /** Enters the isolate on the calling thread. */
+  run<T>(turn: () => T): T;
+  /**
+   * Waits for the host in the middle of a turn; the engine's own time limit pauses meanwhile. `call` is told how many
+   * milliseconds the invocation has left. When none are left afterwards, nothing of the function runs on.
+   */
+  wait<T>(call: (leftMs: number) => T): T;
+}
+
+/** As the owner of the function sees it. */
+export class WatchedThread implements MainThread {
+  readonly #onOverdue: () => void;
+  #watchdog: Watchdog | undefined;
+  #deadline = Infinity;
+
+  /** `onOverdue` is called in the middle of a turn: it must make the engine end it. */
+  constructor(onOverdue: () => void) {
+    this.#onOverdue = onOverdue;
+  }
+
+  /** From now on the process ends when a turn gets out of hand. */
+  watch(limits: WatchdogLimits): void {
+    this.#watchdog = startWatchdog(limits);
+  }
+
+  /** An invocation starts that may take so long. */
+  begin(timeoutMs: number): void {
+    this.#deadline = performance.now() + timeoutMs;
+  }
+
+  run<T>(turn: () => T): T {
+    this.#watchdog?.enter();
+    try {
+      return turn();
+    } finally {
+      this.#watchdog?.leave();
+    }
+  }
+
+  wait<T>(call: (leftMs: number) => T): T {
+    this.#watchdog?.wait(true);
+    try {
+      return call(this.#deadline - performance.now());
+    } finally {
+      this.#watchdog?.wait(false);
+      if (performance.now() >= this.#deadline) this.#onOverdue();
+    }
+  }
+
+  stop(): void {
+    this.#watchdog?.stop();
+  }
+}

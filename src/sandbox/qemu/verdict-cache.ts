@@ -1,0 +1,76 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { cpus, release } from "node:os";
+import { dirname } from "node:path";
+import type { MachineImages } from "../virtual-machine.ts";
+import { canOpenKvm } from "./kvm.ts";
+import type { Accelerator, MachineType } from "./qemu-arguments.ts";
+
+/** What guests have shown about this host. */
+export interface CachedVerdict {
+  readonly accelerator: Accelerator;
+  readonly reason: string;
+  /** Whether a guest has booted with software emulation. */
+  readonly emulationBoots?: boolean;
+}
+
+/** What a verdict depends on. */
+export interface VerdictSubject {
+  /** Absolute path of QEMU. */
+  readonly program: string;
+  readonly images: MachineImages;
+  readonly machine: MachineType;
+}
+
+/** The verdict in the file; undefined when it is about something else. */
+export async function readVerdict(
+  cacheFile: string,
+  subject: VerdictSubject,
+): Promise<CachedVerdict | undefined> {
+  try {
+    const cached = JSON.parse(await readFile(cacheFile, "utf8")) as Record<string, unknown>;
+    const { accelerator, reason, emulationBoots } = cached;
+    if (cached["key"] !== (await identity(subject)) || typeof reason !== "string") return undefined;
+    if (accelerator !== "kvm" && accelerator !== "tcg") return undefined;
+    return { accelerator, reason, ...(emulationBoots === true ? { emulationBoots } : {}) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A verdict that cannot be kept is found out again next time. */
+export async function writeVerdict(
+  cacheFile: string,
+  subject: VerdictSubject,
+  verdict: CachedVerdict,
+): Promise<void> {
+  try {
+    await mkdir(dirname(cacheFile), { recursive: true });
+    const temporary = `${cacheFile}.${process.pid}`;
+    const key = await identity(subject);
+    await writeFile(temporary, `${JSON.stringify({ key, ...verdict })}\n`, { mode: 0o600 });
+    await rename(temporary, cacheFile);
+  } catch {
+    // As said.
+  }
+}
+
+/** Modules of the host's kernel may be other ones after a reboot. */
+async function identity({ program, images, machine }: VerdictSubject): Promise<string> {
+  const { kernel, rootfs } = images;
+  const files = [program, kernel.path, rootfs, ...(kernel.initrd === undefined ? [] : [kernel.initrd])];
+  const parts = [
+    machine,
+    ...(await Promise.all(files.map(fileIdentity))),
+    release(),
+    cpus()[0]?.model ?? "",
+    await canOpenKvm(),
+    await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => ""),
+  ];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+}
+
+async function fileIdentity(path: string): Promise<string> {
+  const entry = await stat(path).catch(() => undefined);
+  return `${path} ${entry?.size} ${entry?.mtimeMs}`;
+}
