@@ -32,6 +32,8 @@ const MISSED_PINGS = 3;
 const DEPLOY_TIMEOUT_MS = 10_000;
 const UNDEPLOY_TIMEOUT_MS = 500;
 const EXIT_FOLLOWS_MS = 1000;
+/** A machine that ran out of memory takes its time to end. */
+const LAST_WORDS_PER_ANSWER = 4;
 /** The agent ends every invocation by itself; this only bounds an agent gone silent. */
 const SILENCE_MS = 20_000;
 
@@ -121,7 +123,7 @@ class Session implements AgentSession {
     void link.closed.then((end) => {
       this.#isReachable = false;
       // The end of the process or machine says more than the end of its link, and follows at once.
-      const limitMs = EXIT_FOLLOWS_MS + this.#patienceMs;
+      const limitMs = EXIT_FOLLOWS_MS + LAST_WORDS_PER_ANSWER * this.#patienceMs;
       if (end.kind === "lost") setTimeout(resolve, limitMs, `agent contact lost: ${end.reason}`);
     });
     this.#pingTimer = setInterval(() => void this.#ping(resolve), PING_INTERVAL_MS);

