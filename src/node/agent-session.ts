@@ -254,7 +254,7 @@ class Session implements AgentSession {
       this.#missedPings = 0;
     } catch (error) {
       // The end of the link is told by itself.
-      if (!this.#isReachable) return;
+      if (error instanceof NexError && error.code === "LINK_CLOSED") return;
       this.#missedPings += 1;
       if (this.#missedPings >= MISSED_PINGS) lost(`agent contact lost: ${errorText(error)}`);
     }
