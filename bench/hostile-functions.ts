@@ -1,4 +1,4 @@
-import type { TestDeploy } from "../test/support/start-test-node.ts";
+import type { TestDeploy } from "../test/support/deployer.ts";
 import { buildModule, op } from "../test/support/wasm-builder.ts";
 
 const javaScript = (name: string, source: string): TestDeploy => ({

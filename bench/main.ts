@@ -9,10 +9,10 @@ import { parseArgs, promisify } from "node:util";
 import { Kvm } from "@nats-io/kv";
 import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { startTestNode } from "../test/support/start-test-node.ts";
-import type { TestNode } from "../test/support/start-test-node.ts";
 import { agentMemory } from "./agent-memory.ts";
 import type { ProcessMemory } from "./agent-memory.ts";
+import { startOwnNode } from "./own-node.ts";
+import type { OwnNode } from "./own-node.ts";
 import { medianAndSpread, summarize, timesUs } from "./statistics.ts";
 import type { Summary } from "./statistics.ts";
 
@@ -50,7 +50,7 @@ interface Starts {
   readonly versionMs: number;
 }
 
-await using node = await startTestNode({ configuration: { machine_pool_size: 2 } });
+await using node = await startOwnNode({ machine_pool_size: 2 });
 const echo = fork(join(import.meta.dirname, "raw-echo.ts"), [node.nats.url]);
 await once(echo, "message");
 try {
@@ -70,7 +70,7 @@ try {
 }
 
 /** Deploys what is measured, and gives the bucket that the function with host services uses. */
-async function prepare(it: TestNode): Promise<KV> {
+async function prepare(it: OwnNode): Promise<KV> {
   await it.deploy({
     name: "js",
     artifact: "(subject, payload) => payload",
@@ -131,14 +131,15 @@ async function throughput(connection: NatsConnection, subject: string, count: nu
   return (count * 1000) / (performance.now() - start);
 }
 
-async function measureStarts(it: TestNode, run: number): Promise<Starts> {
+async function measureStarts(it: OwnNode, run: number): Promise<Starts> {
   const name = `first${run}`;
   const location = await it.upload(name, "(subject, payload) => payload");
-  const { nodeId, publicXkey } = it.node;
+  const { nodeId } = it;
+  const { public_xkey: nodeXkey } = await it.client.nodeInfo(nodeId);
   const start = performance.now();
   const { id } = await it.client.deploy({
     nodeId,
-    nodeXkey: publicXkey,
+    nodeXkey,
     workloadName: name,
     workloadType: "v8",
     location,

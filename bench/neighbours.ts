@@ -7,9 +7,10 @@ import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { startTestNode } from "../test/support/start-test-node.ts";
-import type { TestDeploy, TestNode } from "../test/support/start-test-node.ts";
+import type { TestDeploy } from "../test/support/deployer.ts";
 import { HOSTILE_FUNCTIONS } from "./hostile-functions.ts";
+import { startOwnNode } from "./own-node.ts";
+import type { OwnNode } from "./own-node.ts";
 import { medianAndSpread, summarize } from "./statistics.ts";
 import type { Summary } from "./statistics.ts";
 
@@ -31,7 +32,7 @@ interface Pair {
   readonly quiet: Summary;
 }
 
-await using node = await startTestNode({ configuration: { machine_pool_size: 2 } });
+await using node = await startOwnNode({ machine_pool_size: 2 });
 const echo = await start("raw-echo.ts", node.nats.url);
 try {
   console.log(
@@ -57,7 +58,7 @@ interface Comparison {
 }
 
 /** Alone, then beside the neighbour, alternately. */
-async function compare(it: TestNode, deploy: TestDeploy): Promise<Comparison[]> {
+async function compare(it: OwnNode, deploy: TestDeploy): Promise<Comparison[]> {
   const results: Comparison[] = [];
   for (let run = 0; run < runs; run++) {
     const alone = await measure(it.nats.url);
@@ -70,7 +71,7 @@ async function compare(it: TestNode, deploy: TestDeploy): Promise<Comparison[]> 
     } finally {
       asking.kill();
       // One that lost its agent has another id meanwhile.
-      const { machines } = await it.client.nodeInfo(it.node.nodeId);
+      const { machines } = await it.client.nodeInfo(it.nodeId);
       const present = machines.find(({ workload }) => workload.name === `${deploy.name}${run}`);
       await it.stop(present?.id ?? id, `${deploy.name}${run}`).catch(() => {});
     }

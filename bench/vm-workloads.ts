@@ -5,7 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { RequestError } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { TestNats } from "../test/support/start-nats.ts";
-import type { TestDeploy, TestNode } from "../test/support/start-test-node.ts";
+import type { TestDeploy } from "../test/support/deployer.ts";
+import type { TestNode } from "../test/support/start-test-node.ts";
 import { quantile, summarize } from "./statistics.ts";
 import { line, progress } from "./vm-report.ts";
 

@@ -5,7 +5,8 @@ import { after, before, test } from "node:test";
 import { getPriority } from "node:os";
 import { findAgents } from "../support/marked-processes.ts";
 import { startTestNode } from "../support/start-test-node.ts";
-import type { TestDeploy, TestNode } from "../support/start-test-node.ts";
+import type { TestDeploy } from "../support/deployer.ts";
+import type { TestNode } from "../support/start-test-node.ts";
 import { buildModule, op } from "../support/wasm-builder.ts";
 
 const PATIENCE_MS = 60_000;

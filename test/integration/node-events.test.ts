@@ -4,7 +4,8 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { collectEvents, collectLogs } from "../support/collect-events.ts";
 import { descendantsWith } from "../support/process-status.ts";
 import { startTestNode } from "../support/start-test-node.ts";
-import type { TestDeploy, TestNode } from "../support/start-test-node.ts";
+import type { TestDeploy } from "../support/deployer.ts";
+import type { TestNode } from "../support/start-test-node.ts";
 import { until } from "../support/until.ts";
 
 const needsProc = process.platform === "linux" ? false : "finds processes in /proc, which only Linux has";

@@ -1,4 +1,5 @@
-import type { TestDeploy, TestNode } from "./start-test-node.ts";
+import type { TestDeploy } from "./deployer.ts";
+import type { TestNode } from "./start-test-node.ts";
 
 /** Calls host services from inside of a deployed JavaScript function. */
 export interface RemoteFunction {

@@ -1,18 +1,7 @@
-import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Objm } from "@nats-io/obj";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { createControlClient } from "../../src/control-api/control-client.ts";
-import type { ControlClient } from "../../src/control-api/control-client.ts";
-import type { DeployOrder } from "../../src/control-api/deploy-order.ts";
-import type { DeployReply } from "../../src/control-api/deploy.ts";
-import { createSigningKey } from "../../src/control-api/keys.ts";
-import type { SigningKey } from "../../src/control-api/keys.ts";
-import { createSealingKey } from "../../src/control-api/sealing-key.ts";
-import type { SealingKey } from "../../src/control-api/sealing-key.ts";
-import type { StopReply } from "../../src/control-api/stop.ts";
 import { createLogger } from "../../src/lib/logger.ts";
 import type { LogEntry } from "../../src/lib/logger.ts";
 import { loadConfiguration } from "../../src/node/configuration.ts";
@@ -20,6 +9,8 @@ import type { ConfigurationOverrides } from "../../src/node/configuration.ts";
 import { startNode } from "../../src/node/start-node.ts";
 import type { NodeHandle } from "../../src/node/start-node.ts";
 import type { SandboxDriver } from "../../src/sandbox/sandbox.ts";
+import { createDeployer } from "./deployer.ts";
+import type { Deployer } from "./deployer.ts";
 import { startNats, testNatsServer } from "./start-nats.ts";
 import type { TestNats } from "./start-nats.ts";
 
@@ -36,26 +27,15 @@ export interface TestNodeOptions {
   readonly instanceIdleMs?: number;
 }
 
-/** Short form of a deploy: the artifact is uploaded first. */
-export type TestDeploy = { readonly name: string; readonly artifact: string | Uint8Array } & Partial<
-  Omit<DeployOrder, "workloadName" | "nodeId" | "location">
->;
-
 /** A real node in this process, on a real server, with real agents. */
-export interface TestNode extends AsyncDisposable {
+export interface TestNode extends AsyncDisposable, Deployer {
   readonly nats: TestNats;
   readonly node: NodeHandle;
   readonly connection: NatsConnection;
-  readonly client: ControlClient;
-  readonly issuer: SigningKey;
-  readonly publisher: SealingKey;
   /** Path of its pid file. */
   readonly pidFile: string;
   /** Every line the node has logged so far. */
   readonly logs: readonly LogEntry[];
-  upload(name: string, artifact: string | Uint8Array): Promise<string>;
-  deploy(order: TestDeploy): Promise<DeployReply>;
-  stop(workloadId: string, workloadName: string): Promise<StopReply>;
 }
 
 export async function startTestNode(options: TestNodeOptions = {}): Promise<TestNode> {
@@ -83,45 +63,15 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     }),
   );
   const connection = await nats.connect();
-  const client = createControlClient({
-    connection,
-    timeoutMs: 20_000,
-    ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
-  });
-  const issuer = createSigningKey("account");
-  const publisher = createSealingKey();
-  const upload = async (name: string, artifact: string | Uint8Array): Promise<string> => {
-    const store = await new Objm(connection).create("NEXCLIFILES");
-    await store.putBlob(
-      { name },
-      typeof artifact === "string" ? new TextEncoder().encode(artifact) : artifact,
-    );
-    return `nats://NEXCLIFILES/${name}`;
-  };
+  const deployer = createDeployer({ connection, nodeId: node.nodeId, namespace: options.namespace });
   const resources = stack.move();
   return {
+    ...deployer,
     nats,
     node,
     connection,
-    client,
-    issuer,
-    publisher,
     pidFile,
     logs,
-    upload,
-    deploy: async ({ name, artifact, ...order }) =>
-      client.deploy({
-        workloadType: "native",
-        issuer,
-        publisher,
-        hash: createHash("sha256").update(artifact).digest("hex"),
-        ...order,
-        nodeId: node.nodeId,
-        workloadName: name,
-        location: await upload(name, artifact),
-      }),
-    stop: async (workloadId, workloadName) =>
-      client.stop({ nodeId: node.nodeId, workloadId, workloadName, issuer }),
     [Symbol.asyncDispose]: async () => resources.disposeAsync(),
   };
 }
