@@ -1,4 +1,4 @@
-import { MAX_HEAD_BYTES, PREFIX_BYTES, decodeHead } from "./frame.ts";
+import { MAX_HEAD_BYTES, PREFIX_BYTES, createHeadDecoder } from "./frame.ts";
 import type { FrameHead } from "./frame.ts";
 
 /** Receives each well-formed frame; `body` is its own copy. */
@@ -13,6 +13,7 @@ const NO_BODY = new Uint8Array(0);
 export class FrameReader {
   readonly #onFrame: FrameListener;
   readonly #maxBodyBytes: number;
+  readonly #decodeHead = createHeadDecoder();
   readonly #prefix = Buffer.alloc(PREFIX_BYTES);
   #part: "prefix" | "head" | "body" = "prefix";
   #target: Uint8Array = this.#prefix;
@@ -58,7 +59,7 @@ export class FrameReader {
       this.#start("head", new Uint8Array(this.#headBytes));
       return headStart;
     }
-    this.#startBody(decodeHead(chunk, headStart, headEnd));
+    this.#startBody(this.#decodeHead(chunk, headStart, headEnd));
     return headEnd;
   }
 
@@ -68,7 +69,7 @@ export class FrameReader {
       this.#start("head", new Uint8Array(this.#headBytes));
     } else if (this.#part === "head") {
       const bytes = Buffer.from(this.#target.buffer, this.#target.byteOffset, this.#target.length);
-      this.#startBody(decodeHead(bytes, 0, bytes.length));
+      this.#startBody(this.#decodeHead(bytes, 0, bytes.length));
     } else {
       const head = this.#head;
       const body = this.#target;

@@ -122,3 +122,23 @@ test("encodeFrame refuses a subject, headers or a body beyond the limits", () =>
   assert.equal(encodeFrame(head, new Uint8Array(11), 10), undefined);
   assert.ok(encodeFrame(head, new Uint8Array(10), 10) !== undefined);
 });
+
+test("a head is read anew unless it is the one before, whatever differs", () => {
+  const heads = [
+    { subject: "a.trigger", headers: { name: "b" } },
+    { subject: "a.triggers", headers: { name: "b" } },
+    { subject: "a.trigger", headers: { name: "c" } },
+    { subject: "a.triggername\0b\0", headers: {} },
+    { subject: "a.trigger", headers: {} },
+  ];
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...heads), { minLength: 1, maxLength: 12 }), (chosen) => {
+      const sent = chosen.map((head, id) => ({ kind: FRAME_KIND.request, id, ...head }));
+      const { frames } = collect([Buffer.concat(sent.map((head) => encoded(head)))]);
+      assert.deepEqual(
+        frames.map(({ head }) => head),
+        sent,
+      );
+    }),
+  );
+});

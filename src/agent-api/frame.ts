@@ -26,6 +26,8 @@ export const PREFIX_BYTES = 8;
 export const MAX_HEAD_BYTES = 256 * 1024;
 
 const FIXED_HEAD_BYTES = 7;
+/** Where the subject's length lies, from which on heads of requests are compared. */
+const TEXT_OFFSET = 5;
 const MAX_SUBJECT_BYTES = 0xffff;
 const MAX_HEADERS = 256;
 const NO_HEADERS: LinkHeaders = Object.freeze({});
@@ -57,21 +59,41 @@ export function encodeFrame(
   return frame;
 }
 
-/** The head in `bytes[start, end)`; undefined when it is malformed. */
-export function decodeHead(bytes: Buffer, start: number, end: number): FrameHead | undefined {
-  if (end - start < FIXED_HEAD_BYTES) return undefined;
-  const kind = frameKind(bytes.readUInt8(start));
-  const subjectStart = start + FIXED_HEAD_BYTES;
-  const subjectEnd = subjectStart + bytes.readUInt16BE(start + 5);
-  if (kind === undefined || subjectEnd > end) return undefined;
+/** Reads the head in `bytes[start, end)`; undefined when it is malformed. */
+export type DecodeHead = (bytes: Buffer, start: number, end: number) => FrameHead | undefined;
+
+/** For one stream: a request often has subject and headers of the one before, which then are not read again. */
+export function createHeadDecoder(): DecodeHead {
+  let last: { readonly bytes: Buffer; readonly text: HeadText } | undefined;
+  return (bytes, start, end) => {
+    if (end - start < FIXED_HEAD_BYTES) return undefined;
+    const kind = frameKind(bytes.readUInt8(start));
+    if (kind === undefined) return undefined;
+    const id = bytes.readUInt32BE(start + 1);
+    const textStart = start + TEXT_OFFSET;
+    if (kind !== FRAME_KIND.request) {
+      const text = decodeText(bytes, textStart, end);
+      return text === undefined ? undefined : { kind, id, subject: text.subject, headers: text.headers };
+    }
+    if (last === undefined || bytes.compare(last.bytes, 0, last.bytes.length, textStart, end) !== 0) {
+      const text = decodeText(bytes, textStart, end);
+      if (text === undefined) return undefined;
+      last = { bytes: Buffer.from(bytes.subarray(textStart, end)), text };
+    }
+    return { kind, id, subject: last.text.subject, headers: last.text.headers };
+  };
+}
+
+type HeadText = Pick<FrameHead, "subject" | "headers">;
+
+/** Subject and headers in `bytes[start, end)`, which begins with the length of the subject. */
+function decodeText(bytes: Buffer, start: number, end: number): HeadText | undefined {
+  const subjectStart = start + 2;
+  const subjectEnd = subjectStart + bytes.readUInt16BE(start);
+  if (subjectEnd > end) return undefined;
   const headers = subjectEnd === end ? NO_HEADERS : parseHeaders(bytes.toString("utf8", subjectEnd, end));
   if (headers === undefined) return undefined;
-  return {
-    kind,
-    id: bytes.readUInt32BE(start + 1),
-    subject: bytes.toString("utf8", subjectStart, subjectEnd),
-    headers,
-  };
+  return { subject: bytes.toString("utf8", subjectStart, subjectEnd), headers };
 }
 
 function frameKind(value: number): FrameKind | undefined {
@@ -103,5 +125,5 @@ function parseHeaders(text: string): LinkHeaders | undefined {
     const name = parts[index] ?? "";
     if (name !== "" && name !== "__proto__") headers[name] = parts[index + 1] ?? "";
   }
-  return headers;
+  return Object.freeze(headers);
 }

@@ -62,7 +62,7 @@ export class Agent {
     link.handle(agentSubjects.deploy(id), async ({ body }) => this.#deploy(body));
     link.handle(agentSubjects.undeploy(id), () => this.#undeploy());
     link.handle(agentSubjects.ping(id), () => ({ body: new TextEncoder().encode("OK") }));
-    link.handle(agentSubjects.trigger(id), async (message) => this.#trigger(message));
+    link.handle(agentSubjects.trigger(id), (message) => this.#trigger(message));
   }
 
   /**
@@ -137,13 +137,13 @@ export class Agent {
     return {};
   }
 
-  async #trigger(message: LinkMessage): Promise<LinkReply> {
+  #trigger(message: LinkMessage): LinkReply | Promise<LinkReply> {
     const state = this.#state;
     if (state.kind !== "running" || state.workload.invoke === undefined) {
       return encodeTriggerReply({ kind: "failed", message: "this agent has no function", runtimeNs: 0 });
     }
-    const outcome = await state.workload.invoke(triggerSubject(message), message.body);
-    return encodeTriggerReply(outcome);
+    const outcome = state.workload.invoke(triggerSubject(message), message.body);
+    return outcome instanceof Promise ? outcome.then(encodeTriggerReply) : encodeTriggerReply(outcome);
   }
 
   async #ended({ workload_name: name }: AgentDeployRequest, { code, reason }: WorkloadExit): Promise<void> {

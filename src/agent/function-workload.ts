@@ -44,7 +44,7 @@ export async function startFunctionWorkload(spec: FunctionWorkloadSpec): Promise
   await giveWay();
   return {
     exit: new Promise(() => {}),
-    invoke: async (subject, payload) => loaded.invoke(subject, payload),
+    invoke: (subject, payload) => loaded.invoke(subject, payload),
     stop: async () => loaded[Symbol.asyncDispose](),
   };
 }

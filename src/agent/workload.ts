@@ -1,5 +1,5 @@
 /** What an agent runs: a native process or a function. */
-import type { InvocationOutcome } from "../functions/function.ts";
+import type { LoadedFunction } from "../functions/function.ts";
 
 /** Why a workload ended by itself. */
 export interface WorkloadExit {
@@ -16,8 +16,8 @@ export type WorkloadLog = (level: "error" | "warn" | "info" | "debug", text: str
 export interface RunningWorkload {
   /** Resolves when the workload ended by itself; never for functions. */
   readonly exit: Promise<WorkloadExit>;
-  /** Runs the function once; undefined for native workloads. */
-  readonly invoke: ((subject: string, payload: Uint8Array) => Promise<InvocationOutcome>) | undefined;
+  /** Runs the function once, as {@link LoadedFunction.invoke}; undefined for native workloads. */
+  readonly invoke: LoadedFunction["invoke"] | undefined;
   /** Ends the workload: interrupts it, kills what is left after `graceMs`. Idempotent. */
   stop(graceMs: number): Promise<void>;
 }

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createEvent, encodeEvent, isEventType, knownEvent, parseEvent } from "./events.ts";
+import {
+  createEvent,
+  createEventWriter,
+  encodeEvent,
+  isEventType,
+  knownEvent,
+  parseEvent,
+} from "./events.ts";
 import { EVENT_SCHEMAS } from "./event-types.ts";
 
 const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
@@ -77,5 +84,19 @@ test("every event type is read from empty data, as by a Go client, and refused w
 test("unknown types are events too, but not known ones", () => {
   for (const type of ["toString", "__proto__", "custom"]) {
     assert.equal(knownEvent(parseEvent(json({ ...deployed, type }))), undefined);
+  }
+});
+
+test("a writer of one kind of event writes what encodeEvent does", () => {
+  const kind = { type: "function_exec_succeeded", source: 'N1-"1"', namespace: "de\u00e9\u2028" } as const;
+  const write = createEventWriter(kind);
+  for (const time of ["2024-07-03T09:46:40.120Z", "2024-07-03T10:00:00Z"].map((text) => new Date(text))) {
+    const data = { workload_name: "echo", trigger_subject: "a.>", elapsed_nanos: 1200, namespace: "default" };
+    const bytes = write(data, time);
+    const { id } = parseEvent(bytes);
+    assert.deepEqual(
+      Buffer.from(bytes).toString(),
+      Buffer.from(encodeEvent(createEvent({ ...kind, data, time, id }))).toString(),
+    );
   }
 });

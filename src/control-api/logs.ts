@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { encodeJson, parseWire, wireError, wireObject } from "./json.ts";
+import { parseWire, wireError, wireObject } from "./json.ts";
 import { parseControlSubject } from "./parse-subject.ts";
 import type { WorkloadLogParts } from "./subjects.ts";
 
@@ -27,7 +27,7 @@ export interface WorkloadLog extends WorkloadLogParts {
 
 /** Bytes of a log entry, to be published on `subjects.workloadLog(…)`. */
 export function encodeLogEntry({ text, level, id }: LogEntry): Uint8Array {
-  return encodeJson({ text, level, id });
+  return Buffer.from(JSON.stringify({ text, level, id }));
 }
 
 /**

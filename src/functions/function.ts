@@ -66,8 +66,11 @@ export type InvocationOutcome =
 
 /** A loaded function, ready to be invoked. */
 export interface LoadedFunction extends AsyncDisposable {
-  /** Runs the function once (F1, F2). Never rejects. `subject` is the actual subject of the triggering message. */
-  invoke(subject: string, payload: Uint8Array): Promise<InvocationOutcome>;
+  /**
+   * Runs the function once (F1, F2); the outcome at once where it ran through at once, which spares its caller the promises.
+   * Never throws nor rejects. `subject` is the actual subject of the triggering message.
+   */
+  invoke(subject: string, payload: Uint8Array): InvocationOutcome | Promise<InvocationOutcome>;
 }
 
 /**

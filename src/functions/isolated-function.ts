@@ -110,7 +110,7 @@ class IsolatedFunction implements LoadedFunction {
     });
   }
 
-  invoke(subject: string, payload: Uint8Array): Promise<InvocationOutcome> {
+  invoke(subject: string, payload: Uint8Array): ReturnType<LoadedFunction["invoke"]> {
     const guest = this.#guest;
     if (this.#working === undefined && this.#over === undefined && guest?.invokeHere !== undefined) {
       return this.#serveHere(guest, subject, payload);
@@ -152,7 +152,7 @@ class IsolatedFunction implements LoadedFunction {
     this.#isolate = undefined;
   }
 
-  #serveHere(guest: Guest, subject: string, payload: Uint8Array): Promise<InvocationOutcome> {
+  #serveHere(guest: Guest, subject: string, payload: Uint8Array): ReturnType<LoadedFunction["invoke"]> {
     const startedAt = performance.now();
     const begun = this.#begin(guest, subject, payload);
     if (begun instanceof Promise) {
@@ -167,7 +167,7 @@ class IsolatedFunction implements LoadedFunction {
       this.#prepare(guest);
       if (isLong) this.#working = nextTurn().then(() => this.#work());
     }
-    return Promise.resolve(outcome);
+    return outcome;
   }
 
   async #work(): Promise<void> {

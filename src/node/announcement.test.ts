@@ -27,7 +27,7 @@ test("Announcement: node_started, a heartbeat every 30 s, the first after 30 s, 
   const announcement = createAnnouncement({
     node,
     logger: silentLogger,
-    events: { node: (type, data) => void events.push([type, data]), workload: () => {} },
+    events: { node: (type, data) => void events.push([type, data]) },
   });
   announcement.start();
   mock.timers.tick(29_999);

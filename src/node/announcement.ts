@@ -12,7 +12,7 @@ export interface Announcement extends Disposable {
 
 export interface AnnouncementOptions {
   readonly node: NodeState;
-  readonly events: EventPublisher;
+  readonly events: Pick<EventPublisher, "node">;
   readonly logger: Logger;
   /** Time between heartbeats. Default 30000. */
   readonly intervalMs?: number | undefined;

@@ -1,5 +1,5 @@
 import type { EventData, EventType } from "../control-api/event-types.ts";
-import { createEvent, encodeEvent } from "../control-api/events.ts";
+import { createEvent, createEventWriter, encodeEvent } from "../control-api/events.ts";
 import { SYSTEM_NAMESPACE, subjects } from "../control-api/subjects.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -9,6 +9,8 @@ export interface EventPublisher {
   node<Type extends EventType>(type: Type, data: EventData<Type>): void;
   /** An event of one workload, in its namespace. */
   workload<Type extends EventType>(origin: EventOrigin, type: Type, data: EventData<Type>): void;
+  /** The same for events that come often: publishes one each time it is called. */
+  often<Type extends EventType>(origin: EventOrigin, type: Type): (data: EventData<Type>, time: Date) => void;
 }
 
 /** Where a workload's event comes from. */
@@ -17,16 +19,10 @@ export interface EventOrigin {
   readonly workloadId: string;
 }
 
-/** Of these the next one says as much, or there are as many as messages. */
-const FREQUENT: ReadonlySet<string> = new Set<EventType>([
-  "heartbeat",
-  "function_exec_succeeded",
-  "function_exec_failed",
-]);
-
 export function createEventPublisher(outbox: Outbox, nodeId: string): EventPublisher {
   const publish = (namespace: string, type: string, payload: Uint8Array): void => {
-    outbox.publish(subjects.event(namespace, type), payload, { essential: !FREQUENT.has(type) });
+    // The next heartbeat says as much.
+    outbox.publish(subjects.event(namespace, type), payload, { essential: type !== "heartbeat" });
   };
   return {
     node: (type, data) => {
@@ -39,6 +35,11 @@ export function createEventPublisher(outbox: Outbox, nodeId: string): EventPubli
     workload: ({ namespace, workloadId }, type, data) => {
       const source = `${nodeId}-${workloadId}`;
       publish(namespace, type, encodeEvent(createEvent({ type, source, namespace, data: data as never })));
+    },
+    often: ({ namespace, workloadId }, type) => {
+      const write = createEventWriter({ type, source: `${nodeId}-${workloadId}`, namespace });
+      const subject = subjects.event(namespace, type);
+      return (data, time) => void outbox.publish(subject, write(data, time));
     },
   };
 }

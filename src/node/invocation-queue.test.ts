@@ -26,7 +26,8 @@ async function turn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-const SHORT_NS = 10_000;
+const TINY_NS = 10_000;
+const SHORT_NS = 250_000;
 const LONG_NS = 50_000_000;
 
 /** A queue whose instances are added by hand: what is asked for is in `asked`. */
@@ -43,6 +44,7 @@ function manualQueue(options: Partial<InvocationQueueOptions> = {}) {
       onAsked();
       return request.promise;
     },
+    asksOthers: () => false,
     idleMs: 60_000,
     logger: silentLogger,
     ...options,
@@ -103,7 +105,7 @@ test("InvocationQueue gives long invocations to an agent one at a time, in their
 test("InvocationQueue gives short invocations to an agent ahead, until one is long", async () => {
   const { queue, primary } = manualQueue({ addInstance: async () => undefined });
   void send(queue, "first");
-  await primary.settle(SHORT_NS);
+  await primary.settle(TINY_NS);
   const many = Array.from({ length: MAX_IN_FLIGHT + 20 }, (_, index) => `m${index}`);
   void send(queue, ...many);
   assert.equal(primary.received.length, 1 + MAX_IN_FLIGHT);
@@ -114,8 +116,8 @@ test("InvocationQueue gives short invocations to an agent ahead, until one is lo
   await queue.close();
 });
 
-test("InvocationQueue keeps a few short invocations back: the one that runs may need them", async () => {
-  const { queue, primary, untilAsked, add } = manualQueue();
+test("InvocationQueue keeps invocations back once the one that runs may need them", async () => {
+  const { queue, primary, untilAsked, add } = manualQueue({ asksOthers: () => true });
   void send(queue, "first");
   await primary.settle(SHORT_NS);
   void send(queue, "outer", "inner");
@@ -128,11 +130,31 @@ test("InvocationQueue keeps a few short invocations back: the one that runs may 
 
 test("InvocationQueue with a concurrency of one keeps nothing back and asks for no instance", async () => {
   const { queue, primary, asked } = manualQueue({ concurrency: 1 });
-  void send(queue, ...Array.from({ length: 40 }, (_, index) => `m${index}`));
+  void send(queue, ...Array.from({ length: MAX_IN_FLIGHT + 8 }, (_, index) => `m${index}`));
   assert.equal(primary.received.length, MAX_IN_FLIGHT);
   await primary.settle(LONG_NS);
   assert.equal(primary.received.length, MAX_IN_FLIGHT + 1);
   assert.equal(asked.length, 0);
+  await queue.close();
+});
+
+test("InvocationQueue gives tiny invocations to the primary only, as long as it gets on", async () => {
+  const { queue, primary, untilAsked, add } = manualQueue({ concurrency: 2 });
+  void send(queue, "a", "b");
+  await untilAsked(1);
+  const instance = await add();
+  await instance.runner.settle(TINY_NS);
+  await primary.settle(TINY_NS);
+  const many = Array.from({ length: MAX_IN_FLIGHT + 20 }, (_, index) => `m${index}`);
+  void send(queue, ...many);
+  assert.equal(primary.received.length, 1 + MAX_IN_FLIGHT);
+  assert.deepEqual(instance.runner.received, ["b"]);
+  await primary.settle(TINY_NS);
+  assert.equal(primary.received.length, 2 + MAX_IN_FLIGHT);
+  assert.deepEqual(instance.runner.received, ["b"]);
+  // Now the primary hangs.
+  while (instance.runner.received.length === 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(instance.runner.received.length, 1 + 19);
   await queue.close();
 });
 

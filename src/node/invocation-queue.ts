@@ -3,10 +3,11 @@
  * instances while it is busy.
  *
  * V1 an invocation that finds an agent free goes to it at once, to the primary if that is free: whoever calls one at a
- *    time always meets the same agent. Others wait, first come first served, at most `MAX_WAITING` of them
- * V2 an agent runs one invocation at a time. It gets more of them ahead only while more than `FEW` wait here and they are
- *    so short that none waits there longer than about `AHEAD_NS`; at most `MAX_IN_FLIGHT`. What is with an agent cannot go to
- *    another one, and the invocation that runs there may need it: a function that calls itself
+ *    time always meets the same agent. Others wait, first come first served, at most `MAX_WAITING` of them. Tiny ones wait
+ *    for the primary as long as it gets on
+ * V2 an agent runs one invocation at a time. It gets more of them ahead while they are so short that none waits there longer
+ *    than about `AHEAD_NS`; at most `MAX_IN_FLIGHT`. What is with an agent cannot go to another one, and the invocation that
+ *    runs there may need it: a function that calls itself. So a function that asks others gets none ahead
  * V3 an instance is added when an invocation has waited for `PATIENCE_MS` (for ten times that while invocations are short:
  *    then processors are what is scarce) and fewer than `concurrency` run, one at a time; it is given up when it had nothing to do
  *    for `idleMs`
@@ -17,12 +18,13 @@ import type { Logger } from "../lib/logger.ts";
 import type { TriggerOutcome } from "./triggers.ts";
 
 /** Most invocations that are with one agent, waiting there or running. */
-export const MAX_IN_FLIGHT = 32;
+export const MAX_IN_FLIGHT = 64;
 const MAX_WAITING = 16_384;
 const AHEAD_NS = 2_000_000;
-const FEW = 8;
 const PATIENCE_MS = 10;
 const SHORT_NS = 1_000_000;
+/** Of such invocations the node can hand out no more than one agent does: a second one only costs processor time. */
+const TINY_NS = 200_000;
 /** How long until the pool is asked again, when it had no idle agent. */
 const RETRY_MS = 25;
 /** The same when the agent could not run the function. */
@@ -50,6 +52,8 @@ export interface InvocationQueueOptions {
   readonly concurrency: number;
   /** Starts one more; undefined when there is none to be had now. */
   readonly addInstance: () => Promise<Instance | undefined>;
+  /** Whether the function has asked others for something, who may need the function for their answer (V2). */
+  readonly asksOthers: () => boolean;
   /** How long an instance may have nothing to do. */
   readonly idleMs: number;
   readonly logger: Logger;
@@ -58,6 +62,7 @@ export interface InvocationQueueOptions {
 interface Lane {
   readonly runner: Runner;
   inFlight: number;
+  /** When it last ended an invocation, or began one after it had none. */
   lastUsedMs: number;
   /** Undefined for the primary. */
   readonly instance: Instance | undefined;
@@ -77,7 +82,7 @@ export class InvocationQueue {
   readonly #primary: Lane;
   readonly #waiting: Waiting[] = [];
   #lanes: readonly Lane[];
-  /** How long an invocation takes, rather too long than too short; undefined until the first one ended. */
+  /** How long an invocation takes, on average of the last ones; undefined until the first one ended. */
   #runtimeNs: number | undefined;
   #adding: Promise<void> | undefined;
   #growTimer: NodeJS.Timeout | undefined;
@@ -94,13 +99,13 @@ export class InvocationQueue {
 
   /** Runs the function once (V1). Never rejects. */
   readonly invoke = (subject: string, payload: Uint8Array): Promise<TriggerOutcome> => {
-    const lane = this.#waiting.length === 0 ? this.#findFree() : undefined;
-    if (lane !== undefined) return this.#run(lane, subject, payload);
+    const lane = this.#findFree();
+    if (lane !== undefined && this.#waiting.length === 0) return this.#run(lane, subject, payload);
     if (this.#waiting.length >= MAX_WAITING) return Promise.resolve(REFUSED);
     const { promise, resolve } = Promise.withResolvers<TriggerOutcome>();
     this.#waiting.push({ subject, payload, resolve, atMs: performance.now() });
+    if (lane !== undefined) this.#runWaiting();
     this.#growLater(this.#patienceMs);
-    if (this.#waiting.length > FEW) this.#runWaiting();
     return promise;
   };
 
@@ -110,11 +115,12 @@ export class InvocationQueue {
   }
 
   #run(lane: Lane, subject: string, payload: Uint8Array): Promise<TriggerOutcome> {
+    if (lane.inFlight === 0) lane.lastUsedMs = performance.now();
     lane.inFlight += 1;
     const running = lane.runner.trigger(subject, payload);
     void running.then((outcome) => {
       lane.inFlight -= 1;
-      if (lane.instance !== undefined) lane.lastUsedMs = performance.now();
+      lane.lastUsedMs = performance.now();
       this.#learn(outcome.runtimeNs);
       // The caller is answered first.
       if (this.#waiting.length > 0) queueMicrotask(this.#runWaiting);
@@ -131,30 +137,39 @@ export class InvocationQueue {
     }
   };
 
-  /** The agent with the least to do that has room. With none to be reached the primary tells why. */
+  /** The agent with the least to do that has room (V1). With none to be reached the primary tells why. */
   #findFree(): Lane | undefined {
     const ahead = this.#maxAhead();
+    if (this.#isTiny() && this.#getsOn(this.#primary))
+      return this.#primary.inFlight < ahead ? this.#primary : undefined;
     let best: Lane | undefined;
     let unreachable = 0;
     for (const lane of this.#lanes) {
       if (!lane.runner.isReachable) unreachable += 1;
-      else if (lane.inFlight < ahead && lane.inFlight < (best?.inFlight ?? ahead)) best = lane;
+      else if (lane.inFlight < (best?.inFlight ?? ahead)) best = lane;
     }
     return unreachable === this.#lanes.length ? this.#primary : best;
+  }
+
+  #isTiny(): boolean {
+    return this.#runtimeNs !== undefined && this.#runtimeNs < TINY_NS && !this.#options.asksOthers();
+  }
+
+  #getsOn({ runner, inFlight, lastUsedMs }: Lane): boolean {
+    return runner.isReachable && (inFlight === 0 || performance.now() - lastUsedMs < PATIENCE_MS);
   }
 
   /** V2. There is nothing to keep back for others where there are none. */
   #maxAhead(): number {
     if (this.#options.concurrency === 1) return MAX_IN_FLIGHT;
-    if (this.#waiting.length <= FEW || this.#runtimeNs === undefined) return 1;
+    if (this.#runtimeNs === undefined || this.#options.asksOthers()) return 1;
     return Math.max(1, Math.min(MAX_IN_FLIGHT, Math.floor(AHEAD_NS / Math.max(1, this.#runtimeNs))));
   }
 
-  /** One long invocation counts at once, short ones only when they are many. */
   #learn(runtimeNs: number | undefined): void {
     if (runtimeNs === undefined) return;
     const known = this.#runtimeNs ?? runtimeNs;
-    this.#runtimeNs = runtimeNs >= known ? runtimeNs : known + (runtimeNs - known) / 8;
+    this.#runtimeNs = known + (runtimeNs - known) / 8;
   }
 
   /** V3 */
@@ -163,13 +178,11 @@ export class InvocationQueue {
   }
 
   #growLater(delayMs: number): void {
-    const isFull = this.#lanes.length >= this.#options.concurrency;
-    if (isFull || this.#growTimer !== undefined || this.#adding !== undefined || this.#closing !== undefined)
-      return;
+    if (this.#growTimer !== undefined || this.#adding !== undefined || this.#closing !== undefined) return;
     this.#growTimer = setTimeout(() => {
       this.#growTimer = undefined;
       this.#growIfNeeded();
-    }, delayMs);
+    }, delayMs).unref();
   }
 
   #growIfNeeded(): void {
@@ -178,6 +191,13 @@ export class InvocationQueue {
     const restMs = this.#patienceMs - (performance.now() - oldest.atMs);
     if (restMs > 0) {
       this.#growLater(restMs);
+      return;
+    }
+    // The primary may have stopped to get on.
+    this.#runWaiting();
+    if (this.#waiting.length === 0) return;
+    if (this.#lanes.length >= this.#options.concurrency) {
+      this.#growLater(PATIENCE_MS);
       return;
     }
     this.#adding = this.#add().then((retryMs) => {

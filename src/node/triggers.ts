@@ -2,7 +2,7 @@
  * The trigger subscriptions of one function. They use a queue group per namespace and workload name, so that of
  * several deploys of one function (on any node) each message runs exactly one.
  *
- * T1 the caller is answered first; events, logs and counts come after the answer has left, those of one turn together
+ * T1 the caller is answered first; events, logs and counts come after the answer has left, those of `TOGETHER_MS` together
  * T2 how many run and wait is up to the queue behind `invoke`
  * T3 a failed invocation is answered at once: empty body, `Nats-Service-Error-Code` and `Nats-Service-Error`
  * T4 once `close` has resolved no message is lost: all that arrived were answered
@@ -19,10 +19,15 @@ export type TriggerOutcome =
   | { readonly kind: "succeeded"; readonly body: Uint8Array; readonly runtimeNs: number }
   | { readonly kind: "failed"; readonly message: string; readonly runtimeNs?: number };
 
+/** A {@link TriggerOutcome} without what the caller was answered. */
+export type TriggerEnd =
+  | { readonly kind: "succeeded"; readonly runtimeNs: number }
+  | { readonly kind: "failed"; readonly message: string };
+
 /** What happened to one message, for events and counts. `pattern` is the subscribed trigger subject. */
 export interface TriggerRecord {
   readonly pattern: string;
-  readonly outcome: TriggerOutcome;
+  readonly outcome: TriggerEnd;
   /** From the arrival of the message to its answer, in nanoseconds. */
   readonly durationNs: number;
 }
@@ -33,8 +38,8 @@ export interface TriggerOptions {
   readonly queueGroup: string;
   /** Runs the function once; never rejects. */
   readonly invoke: (subject: string, payload: Uint8Array) => Promise<TriggerOutcome>;
-  /** Called after the answer was sent (T1). */
-  readonly onDone: (record: TriggerRecord) => void;
+  /** Called after the answers were sent (T1). */
+  readonly onDone: (records: readonly TriggerRecord[]) => void;
   /** A subscription that ended by itself after it was up (permission withdrawn). */
   readonly onSubscriptionError: (subject: string, error: Error) => void;
 }
@@ -75,10 +80,14 @@ export async function openTriggers(options: TriggerOptions): Promise<Triggers> {
   return { subjects: options.subjects, close: () => (closing ??= closeOnce()) };
 }
 
+/** Each publish to the server costs both sides a system call: one per moment does. */
+const TOGETHER_MS = 5;
+
 class TriggerDispatcher {
   readonly #options: TriggerOptions;
   /** Answered, not yet reported (T1). */
   #records: TriggerRecord[] = [];
+  #reportedAtMs = -Infinity;
   #inFlight = 0;
   #established = false;
   #onIdle: (() => void) | undefined;
@@ -125,14 +134,22 @@ class TriggerDispatcher {
 
   #finish({ message, pattern, atMs }: Arrival, given: TriggerOutcome): void {
     const outcome = answer(message, given);
-    if (this.#records.length === 0) setImmediate(this.#report);
+    if (this.#records.length === 0) this.#reportSoon();
     this.#records.push({ pattern, outcome, durationNs: nanosecondsSince(atMs) });
+  }
+
+  #reportSoon(): void {
+    const restMs = TOGETHER_MS - (performance.now() - this.#reportedAtMs);
+    if (restMs <= 0) setImmediate(this.#report);
+    else setTimeout(this.#report, restMs);
   }
 
   readonly #report = (): void => {
     const records = this.#records;
+    if (records.length === 0) return;
     this.#records = [];
-    for (const record of records) this.#options.onDone(record);
+    this.#reportedAtMs = performance.now();
+    this.#options.onDone(records);
   };
 }
 
@@ -143,17 +160,17 @@ interface Arrival {
   readonly atMs: number;
 }
 
-/** Sends the answer (T3) and returns the outcome, which a reply that cannot be sent turns into a failure. */
-function answer(message: Msg, outcome: TriggerOutcome): TriggerOutcome {
-  if (message.reply === undefined || message.reply === "") return outcome;
-  if (!fitsBytes(message.reply, MAX_REPLY_BYTES)) return outcome;
+/** Sends the answer (T3) and returns how it ended; a reply that cannot be sent makes it a failure. */
+function answer(message: Msg, outcome: TriggerOutcome): TriggerEnd {
+  const wantsAnswer =
+    message.reply !== undefined && message.reply !== "" && fitsBytes(message.reply, MAX_REPLY_BYTES);
   if (outcome.kind === "failed") {
-    respondFailure(message, outcome.message);
-    return outcome;
+    if (wantsAnswer) respondFailure(message, outcome.message);
+    return { kind: "failed", message: outcome.message };
   }
   try {
-    message.respond(outcome.body);
-    return outcome;
+    if (wantsAnswer) message.respond(outcome.body);
+    return { kind: "succeeded", runtimeNs: outcome.runtimeNs };
   } catch (cause) {
     const failure = `cannot send the reply (${outcome.body.length} bytes): ${errorText(cause)}`;
     respondFailure(message, failure);

@@ -194,6 +194,7 @@ export class WorkloadManager {
     });
     try {
       await prefixed("Failed to deploy workload", agent.deploy(deployed, artifact));
+      const report = reporter.invocations(machine.id, workload);
       const triggers = openWorkloadTriggers({
         identity: this.#options.node.identity,
         workloadId: machine.id,
@@ -211,9 +212,10 @@ export class WorkloadManager {
             logger,
           }),
         instanceIdleMs: this.#options.instanceIdleMs,
-        onDone: (record) => {
-          if (record.outcome.kind === "succeeded") deployed.usage.runtimeNs += record.outcome.runtimeNs;
-          reporter.triggered(machine.id, workload, record);
+        onDone: (records) => {
+          for (const { outcome } of records)
+            if (outcome.kind === "succeeded") deployed.usage.runtimeNs += outcome.runtimeNs;
+          report(records);
         },
         logger,
       });

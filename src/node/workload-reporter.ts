@@ -18,7 +18,8 @@ export interface WorkloadLogLine {
 export interface WorkloadReporter {
   deployed(id: string, workload: Workload): void;
   undeployed(id: string, workload: Workload, end: MachineEnd): void;
-  triggered(id: string, workload: Workload, record: TriggerRecord): void;
+  /** What is called with the invocations of a function, those of a moment together. */
+  invocations(id: string, workload: Workload): (records: readonly TriggerRecord[]) => void;
   /**
    * Lines that NATS does not take now are dropped, and the log says how many. The promise resolves once there is room
    * again; undefined when there is.
@@ -80,21 +81,25 @@ export function createWorkloadReporter(options: {
         vmid: id,
       });
     },
-    triggered: (id, workload, { pattern, outcome }) => {
-      const origin = { namespace: workload.namespace, workloadId: id };
-      const common = {
-        workload_name: workload.name,
-        trigger_subject: pattern,
-        namespace: workload.namespace,
+    invocations: (id, workload) => {
+      const { namespace, name } = workload;
+      const origin = { namespace, workloadId: id };
+      const succeeded = events.often(origin, "function_exec_succeeded");
+      const failed = events.often(origin, "function_exec_failed");
+      return (records) => {
+        const time = new Date();
+        for (const { pattern, outcome } of records) {
+          const common = { workload_name: name, trigger_subject: pattern, namespace };
+          if (outcome.kind === "succeeded") {
+            succeeded({ ...common, elapsed_nanos: outcome.runtimeNs }, time);
+            const text = `Function ${name} execution succeeded (${outcome.runtimeNs}ns)`;
+            void log(id, workload, { level: "DEBUG", text });
+          } else {
+            failed({ ...common, error: outcome.message }, time);
+            void log(id, workload, { level: "ERROR", text: `Function execution failed: ${outcome.message}` });
+          }
+        }
       };
-      if (outcome.kind === "succeeded") {
-        events.workload(origin, "function_exec_succeeded", { ...common, elapsed_nanos: outcome.runtimeNs });
-        const text = `Function ${workload.name} execution succeeded (${outcome.runtimeNs}ns)`;
-        void log(id, workload, { level: "DEBUG", text });
-        return;
-      }
-      events.workload(origin, "function_exec_failed", { ...common, error: outcome.message });
-      void log(id, workload, { level: "ERROR", text: `Function execution failed: ${outcome.message}` });
     },
   };
 }

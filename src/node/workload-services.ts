@@ -1,7 +1,7 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import { limitService } from "../host-services/host/call-limits.ts";
 import type { CallLimits, LimitedService, TimedService } from "../host-services/host/call-limits.ts";
-import type { WorkloadServices } from "../host-services/host/host-services.ts";
+import type { HostService, WorkloadServices } from "../host-services/host/host-services.ts";
 import { createHttpService } from "../host-services/host/http/http.ts";
 import { createKeyValueService } from "../host-services/host/kv.ts";
 import { createMessagingService, messagingTimeout } from "../host-services/host/messaging.ts";
@@ -93,8 +93,19 @@ function bucketOptions(config: Settings["kv"]["config"]) {
 
 function asWorkloadServices(services: ReadonlyMap<string, LimitedService>): WorkloadServices {
   const all = [...services.values()];
+  let asksOthers = false;
+  const counted = ([name, { call }]: readonly [string, LimitedService]) => {
+    const serve: HostService = async (request) => {
+      asksOthers ||= name === "http" || (name === "messaging" && request.method !== "publish");
+      return call(request);
+    };
+    return [name, serve] as const;
+  };
   return {
-    table: new Map([...services].map(([name, { call }]) => [name, call])),
+    table: new Map([...services].map(counted)),
+    get asksOthers() {
+      return asksOthers;
+    },
     invocation: () => {
       for (const service of all) service.enter();
       return {

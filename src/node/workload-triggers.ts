@@ -27,7 +27,7 @@ export interface WorkloadTriggerOptions {
   readonly addInstance: (services: WorkloadServices) => Promise<Instance | undefined>;
   /** How long such an agent may have nothing to do. Default 30000. */
   readonly instanceIdleMs?: number | undefined;
-  readonly onDone: (record: TriggerRecord) => void;
+  readonly onDone: (records: readonly TriggerRecord[]) => void;
   readonly logger: Logger;
 }
 
@@ -47,6 +47,7 @@ export async function openWorkloadTriggers(options: WorkloadTriggerOptions): Pro
     primary: agent,
     concurrency: workload.concurrency,
     addInstance: async () => options.addInstance(services),
+    asksOthers: () => services.asksOthers,
     idleMs: options.instanceIdleMs ?? INSTANCE_IDLE_MS,
     logger: logger.child({ workload: workload.name, workload_id: workloadId }),
   });
@@ -57,10 +58,10 @@ export async function openWorkloadTriggers(options: WorkloadTriggerOptions): Pro
       subjects: workload.triggerSubjects,
       queueGroup: triggerQueueGroup(workload),
       invoke: queue.invoke,
-      onDone: (record) => {
-        const { outcome, pattern, durationNs } = record;
-        counts.get(pattern)?.add(durationNs, outcome.kind === "failed" ? outcome.message : undefined);
-        onDone(record);
+      onDone: (records) => {
+        for (const { outcome, pattern, durationNs } of records)
+          counts.get(pattern)?.add(durationNs, outcome.kind === "failed" ? outcome.message : undefined);
+        onDone(records);
       },
       onSubscriptionError: (subject, error) =>
         logger.error("Trigger subscription ended", {

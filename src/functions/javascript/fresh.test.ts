@@ -24,7 +24,9 @@ test("A fresh JavaScript function starts each invocation with nothing of the las
       for (const subject of ["a", "b"])
         assert.equal(bodyText(await loaded.invoke(subject, NONE)), `[1,"${subject}","${subject}"]`);
       assert.equal((await loaded.invoke("bad", NONE)).kind, "failed");
-      const together = await Promise.all(["c", "d", "e"].map((subject) => loaded.invoke(subject, NONE)));
+      const together = await Promise.all(
+        ["c", "d", "e"].map(async (subject) => loaded.invoke(subject, NONE)),
+      );
       assert.deepEqual(
         together.map(bodyText),
         ["c", "d", "e"].map((subject) => `[1,"${subject}","${subject}"]`),

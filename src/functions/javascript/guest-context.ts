@@ -26,6 +26,7 @@ export interface GuestHost {
   readonly waits: HostWaits;
   /** Names in the function's source: globals of these names are made before it runs. */
   readonly mentioned: ReadonlySet<string>;
+  readonly mailbox: SharedArrayBuffer;
 }
 
 /**
@@ -53,7 +54,9 @@ export type GuestNext = number | RunnerReply;
  * prototype, so that nothing the function does to built-ins reaches them.
  */
 export function guestContext(parts: GuestParts, host: GuestHost): GuestEntry {
-  const options = { __proto__: null, arguments: { __proto__: null, copy: true } };
+  const copied = { __proto__: null, copy: true };
+  const options = { __proto__: null, arguments: copied };
+  const answered = { __proto__: null, arguments: copied, result: copied };
   const { log, call, send, compute, wake, waits } = host;
   const { defineProperty, getOwnPropertyDescriptor, ownKeys } = Reflect;
   const root = globalThis as unknown as Record<string, unknown>;
@@ -78,7 +81,7 @@ export function guestContext(parts: GuestParts, host: GuestHost): GuestEntry {
         );
       const values = [service, method, target, body];
       return waits === "here"
-        ? call.applySync(undefined, values, options)
+        ? call.applySync(undefined, values, answered)
         : call.applySyncPromise(undefined, values, options);
     },
     send: (outgoing) => {
@@ -147,6 +150,7 @@ export function guestContext(parts: GuestParts, host: GuestHost): GuestEntry {
       timers.reset();
     },
     flush,
+    mailbox: host.mailbox,
   });
   const { answer } = calls;
   const { fire } = timers;

@@ -18,7 +18,7 @@ import type { GuestLateParts } from "./guest-web.ts";
 
 // Guest code travels as the text of its functions, so it is type-checked here and survives bundling.
 
-/** Code of a new context's guest, with `$0` to `$7` as `GuestHost` names them. */
+/** Code of a new context's guest, with `$0` to `$9` as `GuestHost` names them. */
 export const GUEST_SOURCE = `"use strict";
 const { eval: evaluate } = globalThis;
 const late = $7;
@@ -33,7 +33,7 @@ return (${String(guestContext)})({
   createConsole: ${String(guestConsole)},
   createWeb: (ways) => (${String(guestWeb)})(parts, ways),
   createRunner: ${String(guestRunner)},
-}, { log: $0, call: $1, send: $2, compute: $3, wake: $4, environment: $5, waits: $6, mentioned: $8 });`;
+}, { log: $0, call: $1, send: $2, compute: $3, wake: $4, environment: $5, waits: $6, mentioned: $8, mailbox: $9 });`;
 
 /** Parts of the guest that few functions need: compiling them all would take most of a start. */
 export const LATE_SOURCES: Readonly<Record<keyof GuestLateParts, string>> = {

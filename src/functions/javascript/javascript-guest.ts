@@ -5,6 +5,7 @@ import type { MainThread } from "../main-thread.ts";
 import { createFailureText } from "./failure-text.ts";
 import type { DescribeFailure } from "./failure-text.ts";
 import type { HostWaits } from "./guest-context.ts";
+import { MAILBOX_BYTES } from "./guest-runner.ts";
 import type { RunnerReply } from "./guest-runner.ts";
 import { startJavaScriptContext } from "./javascript-context.ts";
 import type { JavaScriptContext } from "./javascript-context.ts";
@@ -49,7 +50,8 @@ export async function startJavaScriptGuest(options: JavaScriptGuestOptions): Pro
     if (trace !== undefined && !aborted) setImmediate(() => setImmediate(() => spec.log("error", trace)));
     return outcome;
   };
-  const contexts = createContexts(async () => startJavaScriptContext({ ...options, source, waits }));
+  const mailbox = new SharedArrayBuffer(MAILBOX_BYTES);
+  const contexts = createContexts(async () => startJavaScriptContext({ ...options, source, waits, mailbox }));
   await contexts.next();
 
   const invokeHere = (subject: string, payload: Uint8Array): GuestReply | Promise<GuestReply> => {

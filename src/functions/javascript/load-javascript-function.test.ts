@@ -216,7 +216,7 @@ test("A JavaScript function runs one invocation at a time, in order", async () =
       }`,
   });
   const subjects = ["a", "b", "c", "d"];
-  const outcomes = await Promise.all(subjects.map((subject) => loaded.invoke(subject, NONE)));
+  const outcomes = await Promise.all(subjects.map(async (subject) => loaded.invoke(subject, NONE)));
   assert.equal(bodyText(outcomes.at(-1) ?? assert.fail()), '"+a -a +b -b +c -c +d -d"');
 });
 

@@ -33,12 +33,15 @@ export interface WorkloadServices {
   readonly table: HostServiceTable;
   /** Marks the time of one invocation until it is disposed: calls per invocation are counted by it. */
   invocation(): Disposable;
+  /** Whether it has ever called a service whose answer is made by others: by HTTP, or by a request over NATS. */
+  readonly asksOthers: boolean;
 }
 
 /** A workload that may call nothing. */
 export const NO_SERVICES: WorkloadServices = {
   table: new Map(),
   invocation: () => ({ [Symbol.dispose]: () => {} }),
+  asksOthers: false,
 };
 
 const NOTHING = new Uint8Array(0);
