@@ -47,6 +47,10 @@ export function createIpcLink(channel: Duplex, options: IpcLinkOptions = {}): Li
 }
 
 const MIB = 1024 * 1024;
+/** Frames from this size on are written by themselves rather than copied together with others, in bytes. */
+const LARGE_FRAME = 16_384;
+/** Frames that wait for each other are written at this size at the latest, in bytes. */
+const MAX_TOGETHER = 65_536;
 const NO_HEADERS: LinkHeaders = Object.freeze({});
 const NO_BODY = new Uint8Array(0);
 /** How long the other side may take to read what is still to be sent and to close as well. */
@@ -63,7 +67,9 @@ class IpcLink implements Link {
   readonly #channelClosed = Promise.withResolvers<void>();
   readonly #resolveClosed: (end: LinkEnd) => void;
   #end: LinkEnd | undefined;
-  #corked = false;
+  /** Frames of this turn (I3). */
+  #together: Buffer[] = [];
+  #togetherBytes = 0;
 
   constructor(channel: Duplex, options: IpcLinkOptions) {
     this.#channel = channel;
@@ -134,7 +140,7 @@ class IpcLink implements Link {
 
   /** Writes a frame. Returns why it was not sent. */
   #send(head: FrameHead, body: Uint8Array): NexError | undefined {
-    if (this.#channel.writableLength > this.#maxQueuedBytes) {
+    if (this.#channel.writableLength + this.#togetherBytes > this.#maxQueuedBytes) {
       return cannotSend("LINK_CONGESTED", head.subject, "the other side does not read");
     }
     const frame = encodeFrame(head, body, this.#maxMessageBytes);
@@ -149,19 +155,25 @@ class IpcLink implements Link {
     return undefined;
   }
 
-  /** Frames of one turn go out together. */
   #write(frame: Buffer): void {
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#channel.cork();
-      process.nextTick(this.#uncork);
+    if (frame.length >= LARGE_FRAME) {
+      this.#flush();
+      this.#channel.write(frame);
+      return;
     }
-    this.#channel.write(frame);
+    if (this.#togetherBytes + frame.length > MAX_TOGETHER) this.#flush();
+    if (this.#together.length === 0) process.nextTick(this.#flush);
+    this.#together.push(frame);
+    this.#togetherBytes += frame.length;
   }
 
-  readonly #uncork = (): void => {
-    this.#corked = false;
-    this.#channel.uncork();
+  readonly #flush = (): void => {
+    const frames = this.#together;
+    const [first] = frames;
+    if (first === undefined) return;
+    this.#together = [];
+    this.#channel.write(frames.length === 1 ? first : Buffer.concat(frames, this.#togetherBytes));
+    this.#togetherBytes = 0;
   };
 
   #receive(head: FrameHead, body: Uint8Array): void {
@@ -222,6 +234,7 @@ class IpcLink implements Link {
   #lose(reason: string): void {
     if (this.#end !== undefined) return;
     this.#finish({ kind: "lost", reason });
+    this.#together = [];
     this.#channel.destroy();
   }
 
@@ -229,6 +242,7 @@ class IpcLink implements Link {
   #leave(lastFrame?: Buffer): void {
     const timer = setTimeout(() => this.#channel.destroy(), LEAVE_MS);
     void this.#channelClosed.promise.then(() => clearTimeout(timer));
+    this.#flush();
     this.#channel.end(lastFrame);
   }
 

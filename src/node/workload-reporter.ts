@@ -35,11 +35,17 @@ export function createWorkloadReporter(options: {
   const { outbox, nodeId, events } = options;
   /** Dropped lines by workload id, until its log has said so. */
   const dropped = new Map<string, number>();
-  const send = (id: string, { namespace, name }: Workload, { level, text }: WorkloadLogLine): boolean =>
-    outbox.publish(
-      subjects.workloadLog({ namespace, nodeId, workloadName: name, workloadId: id }),
-      encodeLogEntry({ text, level, id }),
-    );
+  let last: { readonly id: string; readonly workload: Workload; readonly subject: string } | undefined;
+  const subjectOf = (id: string, workload: Workload): string => {
+    if (last?.id !== id || last.workload !== workload) {
+      const { namespace, name } = workload;
+      const subject = subjects.workloadLog({ namespace, nodeId, workloadName: name, workloadId: id });
+      last = { id, workload, subject };
+    }
+    return last.subject;
+  };
+  const send = (id: string, workload: Workload, { level, text }: WorkloadLogLine): boolean =>
+    outbox.publish(subjectOf(id, workload), encodeLogEntry({ text, level, id }));
   const tellDropped = (id: string, workload: Workload): boolean => {
     const count = dropped.get(id);
     if (count === undefined) return true;
