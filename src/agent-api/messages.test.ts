@@ -15,7 +15,13 @@ import { encodeHandshake, encodeHandshakeReply, parseHandshake, parseHandshakeRe
 import { encodeAgentMetadata, parseAgentMetadata } from "./metadata.ts";
 import type { AgentMetadata } from "./metadata.ts";
 import { encodeRpcResult, parseRpcResult } from "./rpc.ts";
-import { encodeTriggerReply, parseTriggerReply, triggerHeaders, triggerSubject } from "./trigger.ts";
+import {
+  encodeTriggerReply,
+  parseTriggerReply,
+  sendable,
+  triggerHeaders,
+  triggerSubject,
+} from "./trigger.ts";
 
 const ID = "cpv0k3752omq9k2v7g10";
 
@@ -212,6 +218,23 @@ test("events are CloudEvents", () => {
   const event = parseAgentEvent(body);
   assert.deepEqual(parseWorkloadEventData(event), data);
   assert.equal(parseWorkloadEventData({ ...event, data: { code: "x" } }), undefined);
+});
+
+test("a reply that its caller cannot be sent is a failure that names both sizes", () => {
+  const reply = { kind: "succeeded", body: new Uint8Array(9), runtimeNs: 5 } as const;
+  const to = (maxReplyBytes?: number) => ({
+    subject: "s",
+    headers: triggerHeaders("js.echo", maxReplyBytes),
+    body: new Uint8Array(0),
+  });
+  for (const message of [to(9), to()]) assert.equal(sendable(message, reply), reply);
+  assert.deepEqual(sendable(to(8), reply), {
+    kind: "failed",
+    message: "cannot send the reply (9 bytes): the server takes 8 (max_payload)",
+    runtimeNs: 5,
+  });
+  const failure = { kind: "failed", message: "boom", runtimeNs: 7 } as const;
+  assert.equal(sendable(to(0), failure), failure);
 });
 
 test("trigger replies tell success with runtime from failure", () => {

@@ -3,6 +3,8 @@ import type { LinkHeaders, LinkMessage, LinkReply, LinkResponse } from "./link.t
 
 /** Header of a trigger request: the actual subject of the message that triggers the function. */
 const TRIGGER_SUBJECT_HEADER = "x-nex-trigger-subject";
+/** Header of a trigger request: the longest reply that its caller can be sent, in bytes, decimal. */
+const MAX_REPLY_HEADER = "x-nex-max-reply-bytes";
 /** Header of a trigger reply: execution time in nanoseconds, decimal. */
 const RUNTIME_HEADER = "x-nex-runtime-ns";
 
@@ -12,13 +14,22 @@ export type TriggerReply =
   | { readonly kind: "failed"; readonly message: string; readonly runtimeNs: number };
 
 /** Headers of a trigger request. */
-export function triggerHeaders(subject: string): LinkHeaders {
-  return { [TRIGGER_SUBJECT_HEADER]: subject };
+export function triggerHeaders(subject: string, maxReplyBytes?: number): LinkHeaders {
+  if (maxReplyBytes === undefined) return { [TRIGGER_SUBJECT_HEADER]: subject };
+  return { [TRIGGER_SUBJECT_HEADER]: subject, [MAX_REPLY_HEADER]: String(maxReplyBytes) };
 }
 
 /** The subject that triggers the function; empty when the node did not say. */
 export function triggerSubject(message: LinkMessage): string {
   return message.headers[TRIGGER_SUBJECT_HEADER] ?? "";
+}
+
+/** The reply as it is, or the failure of one that its caller cannot be sent: then it does not leave the agent. */
+export function sendable(message: LinkMessage, reply: TriggerReply): TriggerReply {
+  const limit = message.headers[MAX_REPLY_HEADER];
+  if (reply.kind === "failed" || limit === undefined || !(reply.body.length > Number(limit))) return reply;
+  const text = `cannot send the reply (${reply.body.length} bytes): the server takes ${limit} (max_payload)`;
+  return { kind: "failed", message: text, runtimeNs: reply.runtimeNs };
 }
 
 /** The reply of an agent to a trigger (protocol.md 5.6). */

@@ -17,7 +17,8 @@ import { agentSubjects } from "../agent-api/agent-subjects.ts";
 import { encodeHandshake, parseHandshakeReply } from "../agent-api/handshake.ts";
 import type { BlockingCalls } from "../agent-api/blocking-calls.ts";
 import type { Link, LinkMessage, LinkReply } from "../agent-api/link.ts";
-import { encodeTriggerReply, triggerSubject } from "../agent-api/trigger.ts";
+import { encodeTriggerReply, sendable, triggerSubject } from "../agent-api/trigger.ts";
+import type { TriggerReply } from "../agent-api/trigger.ts";
 import { NexError, errorText } from "../lib/errors.ts";
 import { LogQueue } from "./log-queue.ts";
 import { startWorkload } from "./start-workload.ts";
@@ -143,7 +144,8 @@ export class Agent {
       return encodeTriggerReply({ kind: "failed", message: "this agent has no function", runtimeNs: 0 });
     }
     const outcome = state.workload.invoke(triggerSubject(message), message.body);
-    return outcome instanceof Promise ? outcome.then(encodeTriggerReply) : encodeTriggerReply(outcome);
+    const encode = (reply: TriggerReply): LinkReply => encodeTriggerReply(sendable(message, reply));
+    return outcome instanceof Promise ? outcome.then(encode) : encode(outcome);
   }
 
   async #ended({ workload_name: name }: AgentDeployRequest, { code, reason }: WorkloadExit): Promise<void> {

@@ -62,7 +62,7 @@ export function createWorkloadServices(
     const timeoutMs = (method: string): number => messagingTimeout(method, times);
     add("messaging", limitsOf(config, timeoutMs), service);
   }
-  return asWorkloadServices(services);
+  return asWorkloadServices(services, () => connections.triggers.info?.max_payload);
 }
 
 type Settings = HostServicesSettings["services"];
@@ -91,7 +91,10 @@ function bucketOptions(config: Settings["kv"]["config"]) {
   };
 }
 
-function asWorkloadServices(services: ReadonlyMap<string, LimitedService>): WorkloadServices {
+function asWorkloadServices(
+  services: ReadonlyMap<string, LimitedService>,
+  maxReplyBytes: () => number | undefined,
+): WorkloadServices {
   const all = [...services.values()];
   let asksOthers = false;
   const counted = ([name, { call }]: readonly [string, LimitedService]) => {
@@ -105,6 +108,9 @@ function asWorkloadServices(services: ReadonlyMap<string, LimitedService>): Work
     table: new Map([...services].map(counted)),
     get asksOthers() {
       return asksOthers;
+    },
+    get maxReplyBytes() {
+      return maxReplyBytes();
     },
     invocation: () => {
       for (const service of all) service.enter();

@@ -10,9 +10,6 @@ export type RunnerReply =
   | undefined
   | readonly [failure: string, message: string, stack?: string];
 
-/** Largest payload and reply, in bytes, that goes through memory which host and isolate share. */
-export const MAILBOX_BYTES = 16_384;
-
 /** The part of the runner that the host calls. */
 export interface GuestRunner {
   /** Runs the script once; its completion value is the function. Undefined when that worked. */
@@ -20,8 +17,8 @@ export interface GuestRunner {
   /** Calls the function. */
   readonly invoke: (subject: string, payload: Uint8Array) => RunnerReply | Promise<RunnerReply>;
   /**
-   * Calls the function; answers true when its result is still to come, from {@link takePending}. Bytes that fit lie in the
-   * mailbox, and a number in their place says how many: copying them any other way costs several microseconds.
+   * Calls the function; answers true when its result is still to come, from {@link takePending}. A number stands for so many
+   * bytes in the mailbox.
    */
   readonly begin: (subject: string, payload: Uint8Array | number) => RunnerReply | number | true;
   readonly takePending: () => Promise<RunnerReply> | undefined;
@@ -34,7 +31,7 @@ export interface GuestRunnerParts {
   readonly inspect: Inspect;
   readonly begin: () => void;
   readonly flush: () => void;
-  /** Memory that host and isolate share. The function never sees it. */
+  /** See `mailbox.ts`. */
   readonly mailbox: SharedArrayBuffer;
 }
 

@@ -3,6 +3,7 @@ import type { BridgeReply, ServiceBridge } from "../../host-services/guest/servi
 import type { FunctionLogLevel, FunctionSpec } from "../function.ts";
 import { ownBytes } from "../guest.ts";
 import type { Isolate, IsolateEngine } from "../isolate-engine.ts";
+import type { Mailbox } from "../mailbox.ts";
 import type { MainThread } from "../main-thread.ts";
 import { createEventLoop } from "./event-loop.ts";
 import type { GuestEntry, GuestNext, HostWaits } from "./guest-context.ts";
@@ -19,8 +20,7 @@ export interface ContextOptions {
   readonly source: string;
   readonly waits: HostWaits;
   readonly thread: MainThread;
-  /** Small payloads and replies go through it, one invocation at a time. */
-  readonly mailbox: SharedArrayBuffer;
+  readonly mailbox: Mailbox;
 }
 
 /** One context with the function in it. The script itself runs with the first invocation, within its time limit. */
@@ -41,7 +41,7 @@ const LEVELS: ReadonlySet<string> = new Set<FunctionLogLevel>(["debug", "info", 
 
 /** Creates a context and sets the guest up in it. */
 export async function startJavaScriptContext(options: ContextOptions): Promise<JavaScriptContext> {
-  const { engine, isolate, spec, source, waits, thread } = options;
+  const { engine, isolate, spec, source, waits, thread, mailbox } = options;
   const context = await isolate.createContext();
   const bridge = createServiceBridge(spec.hostServices);
   const host = hostReferences(options, bridge);
@@ -61,7 +61,7 @@ export async function startJavaScriptContext(options: ContextOptions): Promise<J
       waits,
       copy(LATE_SOURCES),
       mentioned,
-      copy(options.mailbox),
+      copy(mailbox.memory),
     ],
     { filename: "nex:guest", result: { reference: true } },
   );
@@ -75,7 +75,6 @@ export async function startJavaScriptContext(options: ContextOptions): Promise<J
   entry.release();
 
   const { timeoutMs } = spec.limits;
-  const box = new Uint8Array(options.mailbox);
   const run = {
     arguments: { copy: true },
     result: { copy: true, promise: true },
@@ -130,14 +129,12 @@ export async function startJavaScriptContext(options: ContextOptions): Promise<J
         if (failed !== undefined) return failed;
         bound = true;
       }
-      const fits = payload.length <= box.length;
-      if (fits) box.set(payload);
       const reply = (
-        fits
+        mailbox.put(payload)
           ? begin.applySync(undefined, [subject, payload.length], quickTurn)
           : begin.applySync(undefined, [subject, ownBytes(payload)], turn)
       ) as RunnerReply | number | true;
-      if (typeof reply === "number") return received(box, reply);
+      if (typeof reply === "number") return mailbox.take(reply);
       if (reply !== true) return reply;
       return finish(takePending.applySync(undefined, [], rest) as Promise<RunnerReply>, start());
     },
@@ -154,11 +151,6 @@ export async function startJavaScriptContext(options: ContextOptions): Promise<J
         reference.release();
     },
   };
-}
-
-/** The bytes of a reply. What the isolate says of their number is not trusted. */
-function received(box: Uint8Array, length: number): Uint8Array {
-  return new Uint8Array(box.subarray(0, Math.max(0, length)));
 }
 
 /** The ways out of the isolate, as references; what comes through them is not trusted to have any shape. */

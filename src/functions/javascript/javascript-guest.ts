@@ -1,11 +1,11 @@
 import type { FunctionFailure, FunctionSpec } from "../function.ts";
 import type { Guest, GuestReply } from "../guest.ts";
 import type { Isolate, IsolateEngine } from "../isolate-engine.ts";
+import { createMailbox } from "../mailbox.ts";
 import type { MainThread } from "../main-thread.ts";
 import { createFailureText } from "./failure-text.ts";
 import type { DescribeFailure } from "./failure-text.ts";
 import type { HostWaits } from "./guest-context.ts";
-import { MAILBOX_BYTES } from "./guest-runner.ts";
 import type { RunnerReply } from "./guest-runner.ts";
 import { startJavaScriptContext } from "./javascript-context.ts";
 import type { JavaScriptContext } from "./javascript-context.ts";
@@ -50,7 +50,7 @@ export async function startJavaScriptGuest(options: JavaScriptGuestOptions): Pro
     if (trace !== undefined && !aborted) setImmediate(() => setImmediate(() => spec.log("error", trace)));
     return outcome;
   };
-  const mailbox = new SharedArrayBuffer(MAILBOX_BYTES);
+  const mailbox = createMailbox();
   const contexts = createContexts(async () => startJavaScriptContext({ ...options, source, waits, mailbox }));
   await contexts.next();
 

@@ -14,6 +14,8 @@ export interface ModuleHost {
   /** Calls a host service and waits for the answer. */
   readonly call: HostReference;
   readonly prepareAhead: boolean;
+  /** See `mailbox.ts`. */
+  readonly mailbox: SharedArrayBuffer;
 }
 
 /** What the module's imports come from. */
@@ -31,7 +33,8 @@ export interface GuestModule {
   problem(): string | undefined;
   /** Whether it may call host services, and so wait for the host. */
   callsHost(): boolean;
-  invoke(subject: string, payload: Uint8Array): ModuleReply;
+  /** A number stands for so many bytes in the mailbox. */
+  invoke(subject: string, payload: Uint8Array | number): ModuleReply | number;
   /** Instantiates for the next invocation. */
   prepare(): void;
   flush(): void;
@@ -119,6 +122,7 @@ export function guestModule({ createWasi, createNex }: ModuleParts, host: Module
   const module = new Module(host.bytes);
   const imports: Readonly<Record<string, object>> = { [PREVIEW1]: wasi.calls, [NEX]: nex.calls };
   const program = encode("nexfunction");
+  const box = new Uint8Array(host.mailbox);
   let next: WasmInstance | undefined;
 
   const failureOf = (error: unknown): ModuleReply => {
@@ -146,7 +150,8 @@ export function guestModule({ createWasi, createNex }: ModuleParts, host: Module
     },
     callsHost: () => Module.imports(module).some((entry) => entry.module === NEX),
     invoke(subject, payload) {
-      const process = { args: [program, encode(subject)], stdin: payload, stdinAt: 0, exitCode: undefined };
+      const stdin = typeof payload === "number" ? box.subarray(0, payload) : payload;
+      const process = { args: [program, encode(subject)], stdin, stdinAt: 0, exitCode: undefined };
       const run: { exitCode: number | undefined } = process;
       wasi.start(process);
       nex.reset();
@@ -170,7 +175,10 @@ export function guestModule({ createWasi, createNex }: ModuleParts, host: Module
       const { exitCode } = run;
       if (exitCode !== undefined && exitCode !== 0)
         return ["exit-code", `wasm function exited with code ${exitCode}`];
-      return exitCode === undefined ? (failure ?? output) : output;
+      if (failure !== undefined && exitCode === undefined) return failure;
+      if (output.length > box.length) return output;
+      box.set(output);
+      return output.length;
     },
     prepare() {
       if (pool.length - poolAt < RANDOM_POOL / 4) refill();

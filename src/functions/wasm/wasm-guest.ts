@@ -5,6 +5,7 @@ import type { FunctionFailure, FunctionSpec } from "../function.ts";
 import { ownBytes } from "../guest.ts";
 import type { Guest, GuestReply } from "../guest.ts";
 import type { Isolate, IsolateEngine } from "../isolate-engine.ts";
+import { createMailbox } from "../mailbox.ts";
 import { guestModule } from "./guest-module.ts";
 import { guestNex } from "./guest-nex.ts";
 import { guestWasi } from "./guest-wasi.ts";
@@ -14,7 +15,7 @@ import { LineSplitter } from "../../lib/line-splitter.ts";
 /** Guest code travels as the text of its functions, so it is type-checked here and survives bundling. */
 const GUEST_SOURCE = `"use strict";
 return (${String(guestModule)})({ createWasi: ${String(guestWasi)}, createNex: ${String(guestNex)} }, {
-  bytes: new Uint8Array($0), environment: $1, writeError: $2, random: $3, call: $4, prepareAhead: $5,
+  bytes: new Uint8Array($0), environment: $1, writeError: $2, random: $3, call: $4, prepareAhead: $5, mailbox: $6,
 });`;
 
 const MAX_RANDOM = 65_536;
@@ -42,6 +43,7 @@ export async function startWasmGuest(options: {
     const bytes = new Uint8Array(randomBytes(Math.min(MAX_RANDOM, Number(length))));
     return new engine.ExternalCopy(bytes).copyInto({ release: true, transferIn: true });
   });
+  const mailbox = createMailbox();
   const bridge = createMemoryBridge(spec.hostServices);
   const call = new engine.Reference(async (...values: unknown[]) => {
     const [service, method, target, body, headers, manualRedirect] = values;
@@ -62,6 +64,7 @@ export async function startWasmGuest(options: {
         random,
         call,
         !module.hasStartFunction,
+        new engine.ExternalCopy(mailbox.memory).copyInto({ release: true }),
       ],
       { filename: "nex:guest", result: { reference: true } },
     )
@@ -79,10 +82,14 @@ export async function startWasmGuest(options: {
 
   const run = { arguments: { copy: true }, result: { copy: true }, timeout: spec.limits.timeoutMs } as const;
   const ahead = { timeout: spec.limits.timeoutMs };
+  const given = (payload: Uint8Array): Uint8Array | number =>
+    mailbox.put(payload) ? payload.length : ownBytes(payload);
+  const received = (reply: unknown): GuestReply =>
+    readReply(typeof reply === "number" ? mailbox.take(reply) : reply);
   const invokeHere = (subject: string, payload: Uint8Array): GuestReply =>
-    readReply(invoke.applySync(undefined, [subject, ownBytes(payload)], run));
+    received(invoke.applySync(undefined, [subject, given(payload)], run));
   const invokeThere = async (subject: string, payload: Uint8Array): Promise<GuestReply> =>
-    readReply(await invoke.apply(undefined, [subject, ownBytes(payload)], run));
+    received(await invoke.apply(undefined, [subject, given(payload)], run));
   let preparing: NodeJS.Immediate | undefined;
   const prepareHere = (): void => {
     preparing = undefined;

@@ -35,6 +35,8 @@ export interface WorkloadServices {
   invocation(): Disposable;
   /** Whether it has ever called a service whose answer is made by others: by HTTP, or by a request over NATS. */
   readonly asksOthers: boolean;
+  /** Longest reply to a trigger that the server takes, in bytes; undefined when it is not known. */
+  readonly maxReplyBytes: number | undefined;
 }
 
 /** A workload that may call nothing. */
@@ -42,6 +44,7 @@ export const NO_SERVICES: WorkloadServices = {
   table: new Map(),
   invocation: () => ({ [Symbol.dispose]: () => {} }),
   asksOthers: false,
+  maxReplyBytes: undefined,
 };
 
 const NOTHING = new Uint8Array(0);

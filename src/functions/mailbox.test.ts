@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bodyOf, bodyText, loadTestFunction, run } from "../../../test/support/function-kit.ts";
-import { MAILBOX_BYTES } from "./guest-runner.ts";
+import { bodyOf, bodyText, loadTestFunction, run } from "../../test/support/function-kit.ts";
+import { MAILBOX_BYTES } from "./mailbox.ts";
 
 const bytesOf = (length: number, first: number): Uint8Array =>
   Uint8Array.from({ length }, (_, index) => (first + index) % 251);
