@@ -1,11 +1,17 @@
 // `npm run bench:internal-nats [-- --counts=1,50,200]`: how long adding an agent to the internal NATS server takes beside
-// others that are connected, and what an agent that is asked all the while notices of it.
+// others that are connected, and what an agent that is asked all the while notices of it; for each way in which the server
+// can learn who may connect.
+import { fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { availableParallelism, cpus } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { connectNetworkLink } from "../src/agent/network-link.ts";
-import type { Link } from "../src/agent-api/link.ts";
-import type { InternalAgent } from "../src/internal-nats/start-internal-nats.ts";
-import { startTestInternalNats } from "../test/support/internal-nats.ts";
+import type {
+  InternalAgent,
+  InternalAuthentication,
+  InternalNats,
+} from "../src/internal-nats/start-internal-nats.ts";
+import { lacksAuthentication, startTestInternalNats } from "../test/support/internal-nats.ts";
 import { medianAndSpread, summarize } from "./statistics.ts";
 
 const { values } = parseArgs({ options: { counts: { type: "string", default: "1,50,200" } } });
@@ -13,80 +19,117 @@ const counts = values.counts.split(",").map(Number);
 const ADDITIONS = 15;
 const NOTHING = new Uint8Array(0);
 
-await using nats = await startTestInternalNats();
-await using stack = new AsyncDisposableStack();
-let last = 0;
-
-async function addConnected(): Promise<{
+interface Connected {
   readonly id: string;
   readonly agent: InternalAgent;
-  readonly link: Link;
-}> {
-  const id = `agent${(last += 1)}`;
-  const agent = await nats.addAgent(id);
-  const { host, port } = nats;
-  const link = await connectNetworkLink({ id, host, port, nkeySeed: agent.nkeySeed });
-  link.handle(`agentint.${id}.ping`, () => ({}));
-  return { id, agent, link };
+  /** How long it took until the agent could connect, and until it had. */
+  readonly addMs: number;
+  readonly connectMs: number;
 }
 
-async function ping({ id, agent }: Awaited<ReturnType<typeof addConnected>>): Promise<number> {
+/** Adds an agent, which connects in the process `home`. */
+async function addConnected(nats: InternalNats, home: ChildProcess, id: string): Promise<Connected> {
+  const start = performance.now();
+  const agent = await nats.addAgent(id);
+  const addMs = performance.now() - start;
+  const { promise: connected, resolve } = Promise.withResolvers<void>();
+  const listen = (message: unknown): void => {
+    if (message === id) resolve();
+  };
+  home.on("message", listen);
+  home.send({ id, host: nats.host, port: nats.port, nkeySeed: agent.nkeySeed });
+  await connected;
+  home.off("message", listen);
+  return { id, agent, addMs, connectMs: performance.now() - start };
+}
+
+async function ping({ id, agent }: Connected): Promise<number> {
   const start = performance.now();
   await agent.link.request(`agentint.${id}.ping`, NOTHING, { timeoutMs: 10_000 });
   return performance.now() - start;
 }
 
-/** Round trips of one agent until stopped, and how many failed. */
-function watch(first: Awaited<ReturnType<typeof addConnected>>): {
-  stop(): Promise<{ readonly times: number[]; readonly errors: number }>;
-} {
+/** Round trips of one agent while `work` is done, and how many failed. */
+async function watch(
+  asked: Connected,
+  work: () => Promise<void>,
+): Promise<{ readonly times: readonly number[]; readonly errors: number }> {
   const done = new AbortController();
-  const run = async (): Promise<{ times: number[]; errors: number }> => {
-    const times: number[] = [];
-    let errors = 0;
+  const times: number[] = [];
+  let errors = 0;
+  const ask = async (): Promise<void> => {
     while (!done.signal.aborted) {
       try {
-        times.push(await ping(first));
+        times.push(await ping(asked));
       } catch {
         errors += 1;
       }
     }
-    return { times, errors };
   };
-  const running = run();
-  return {
-    stop: () => {
-      done.abort();
-      return running;
-    },
-  };
+  const asking = ask();
+  await work();
+  done.abort();
+  await asking;
+  return { times, errors };
+}
+
+async function measure(authentication: InternalAuthentication): Promise<void> {
+  await using nats = await startTestInternalNats(authentication);
+  await using stack = new AsyncDisposableStack();
+  const [ownHome, home] = [startAgents(stack), startAgents(stack)];
+  const first = await addConnected(nats, ownHome, "first");
+  let connected = 1;
+  for (const count of counts) {
+    while (connected < count) {
+      const ids = Array.from(
+        { length: Math.min(20, count - connected) },
+        (_, index) => `agent${connected + index}`,
+      );
+      connected += ids.length;
+      await Promise.all(ids.map(async (id) => addConnected(nats, home, id)));
+    }
+    const idle = await watch(first, () => new Promise((resolve) => setTimeout(resolve, 500)));
+    const added: Connected[] = [];
+    const meanwhile = await watch(first, async () => {
+      for (let index = 0; index < ADDITIONS; index += 1) {
+        const extra = await addConnected(nats, home, `extra${count}x${index}`);
+        added.push(extra);
+        await extra.agent[Symbol.asyncDispose]();
+      }
+    });
+    const [before, during] = [summarize(idle.times), summarize(meanwhile.times)];
+    console.log(
+      [
+        `${authentication}, ${connected} agents connected: add one ${medianAndSpread(
+          added.map(({ addMs }) => addMs),
+          ms,
+        )}`,
+        `add and connect ${medianAndSpread(
+          added.map(({ connectMs }) => connectMs),
+          ms,
+        )}`,
+        `another's round trip p50/p99 ${ms(before.p50)}/${ms(before.p99)} idle, ${ms(during.p50)}/${ms(during.p99)} meanwhile, ${meanwhile.times.length} requests, ${meanwhile.errors} errors`,
+      ].join("; "),
+    );
+  }
+}
+
+function startAgents(stack: AsyncDisposableStack): ChildProcess {
+  const child = fork(join(import.meta.dirname, "internal-nats-agents.ts"));
+  child.setMaxListeners(0);
+  stack.defer(() => void child.kill());
+  return child;
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(1)} ms`;
 }
 
 console.log(
   `${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.version}, ${ADDITIONS} additions each`,
 );
-const first = await addConnected();
-stack.use(first.link);
-for (const count of counts) {
-  for (let missing = count - last; missing > 0; missing -= 20) {
-    const batch = Array.from({ length: Math.min(20, missing) }, () => addConnected());
-    for (const { link } of await Promise.all(batch)) stack.use(link);
-  }
-  const idle = watch(first);
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const before = summarize((await idle.stop()).times);
-  const watching = watch(first);
-  const added: number[] = [];
-  for (let index = 0; index < ADDITIONS; index += 1) {
-    const start = performance.now();
-    const agent = await nats.addAgent(`extra${count}x${index}`);
-    added.push(performance.now() - start);
-    await agent[Symbol.asyncDispose]();
-  }
-  const { times, errors } = await watching.stop();
-  const meanwhile = summarize(times);
-  const ms = (value: number): string => `${value.toFixed(1)} ms`;
-  console.log(
-    `${count} agents connected: add one ${medianAndSpread(added, ms)}; another's round trip p50/p99 ${ms(before.p50)}/${ms(before.p99)} idle, ${ms(meanwhile.p50)}/${ms(meanwhile.p99)} meanwhile, ${times.length} requests, ${errors} errors`,
-  );
+for (const authentication of ["reload", "callout"] as const) {
+  const lack = await lacksAuthentication(authentication);
+  if (lack === undefined) await measure(authentication);
+  else console.log(`${authentication}: skipped, ${lack}`);
 }

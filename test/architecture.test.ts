@@ -14,7 +14,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "control-api": [],
   "agent-api": [],
   nats: [],
-  "internal-nats": ["nats", "agent-api"],
+  "internal-nats": ["control-api", "nats", "agent-api"],
   sandbox: [],
   functions: ["host-services/guest"],
   "host-services/guest": [],

@@ -231,7 +231,8 @@ class NatsLink implements Link {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, LEAVE_MS);
     try {
-      await Promise.race([this.#connection.flush(), late]);
+      // A flush never ends when the connection does.
+      await Promise.race([this.#connection.flush(), this.#connection.closed(), late]);
       if (this.#isAgent) await this.#connection.close();
       else for (const subscription of this.#subscriptions) subscription.unsubscribe();
     } catch {

@@ -42,8 +42,8 @@ export async function connectNetworkLink(options: NetworkLinkOptions): Promise<L
 }
 
 /**
- * The server drops connections that have not introduced themselves when its configuration is reloaded, which each new agent
- * makes it do; a slow machine may be met by that.
+ * An old server drops connections that have not introduced themselves when its configuration is reloaded, which each new agent
+ * makes it do; a slow machine may be met by that. A newer one refuses whom the node is too busy to vouch for in time.
  */
 async function connectPatiently(options: NetworkLinkOptions): Promise<NatsConnection> {
   const { id, host, port, nkeySeed } = options;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { errorText, NexError } from "../lib/errors.ts";
 import type { WorkloadClaims } from "./claims.ts";
 import { decodeGoBase64 } from "./go-base64.ts";
-import { decodeJson, goJson, readWire, wireObject } from "./json.ts";
+import { goJson, parseWire, wireObject } from "./json.ts";
 import { verifySignature, type SigningKey } from "./keys.ts";
 import { BASE32, encodeBase32 } from "../lib/base32.ts";
 
@@ -11,36 +11,30 @@ import { BASE32, encodeBase32 } from "../lib/base32.ts";
 export interface TokenContent {
   readonly issuer: SigningKey;
   readonly subject: string;
+  /** Default: none. */
+  readonly audience?: string;
   /** Unix seconds. */
   readonly issuedAt: number;
   readonly custom: Readonly<Record<string, unknown>>;
 }
 
 /** A signed token, byte for byte as Go's jwt library makes it. */
-export function encodeToken({ issuer, subject, issuedAt, custom }: TokenContent): string {
+export function encodeToken({ issuer, subject, audience, issuedAt, custom }: TokenContent): string {
   const standard = { iat: issuedAt, iss: issuer.publicKey, sub: subject };
-  const id = encodeBase32(createHash("sha512-256").update(goJson(standard)).digest(), BASE32);
-  const payload = base64url(goJson({ jti: id, ...standard, nats: custom }));
+  const id = encodeBase32(
+    createHash("sha512-256")
+      .update(goJson({ aud: audience, ...standard }))
+      .digest(),
+    BASE32,
+  );
+  const payload = base64url(goJson({ aud: audience, jti: id, ...standard, nats: custom }));
   const signed = `${base64url('{"typ":"JWT","alg":"ed25519-nkey"}')}.${payload}`;
   return `${signed}.${Buffer.from(issuer.sign(Buffer.from(signed))).toString("base64url")}`;
 }
 
-/** Decodes a token and verifies its signature. Throws CLAIMS_INVALID: `could not decode workload JWT: …`. */
+/** Decodes a workload token and verifies its signature. Throws CLAIMS_INVALID: `could not decode workload JWT: …`. */
 export function decodeToken(token: string): WorkloadClaims {
-  const [head, body, tail, more] = token.split(".", 4);
-  if (head === undefined || body === undefined || tail === undefined || more !== undefined) {
-    throw undecodable("expected 3 chunks");
-  }
-  const header = decodePart(Header, head);
-  if (header.typ.toUpperCase() !== "JWT")
-    throw undecodable(`not supported type ${JSON.stringify(header.typ)}`);
-  const algorithm = header.alg.toLowerCase();
-  if (algorithm !== "ed25519-nkey") throw undecodable(`unexpected ${JSON.stringify(algorithm)} algorithm`);
-  const payload = decodePart(Payload, body);
-  const signature = decodeChunk(tail);
-  if (!verifySignature(payload.iss, Buffer.from(`${head}.${body}`), signature)) {
-    throw undecodable("claim failed V2 signature verification");
-  }
+  const payload = openWorkloadToken(token);
   return {
     id: payload.jti,
     issuedAt: payload.iat,
@@ -53,9 +47,37 @@ export function decodeToken(token: string): WorkloadClaims {
   };
 }
 
+/** A token that was read, not verified. */
+export interface ParsedToken<Payload> {
+  /** Anybody's words until {@link isSigned} says that they are those of `payload.iss`. */
+  readonly payload: Payload;
+  readonly isSigned: () => boolean;
+}
+
+/** Reads a token. Throws CLAIMS_INVALID or WIRE_INVALID, whose message is a short detail. */
+export function parseToken<Payload extends { readonly iss: string }>(
+  token: string,
+  schema: z.ZodType<Payload>,
+): ParsedToken<Payload> {
+  const [head, body, tail, more] = token.split(".", 4);
+  if (head === undefined || body === undefined || tail === undefined || more !== undefined) {
+    throw invalid("expected 3 chunks");
+  }
+  const header = parseWire(Header, decodeChunk(head));
+  if (header.typ.toUpperCase() !== "JWT") throw invalid(`not supported type ${JSON.stringify(header.typ)}`);
+  const algorithm = header.alg.toLowerCase();
+  if (algorithm !== "ed25519-nkey") throw invalid(`unexpected ${JSON.stringify(algorithm)} algorithm`);
+  const payload = parseWire(schema, decodeChunk(body));
+  const signature = decodeChunk(tail);
+  return {
+    payload,
+    isSigned: () => verifySignature(payload.iss, Buffer.from(`${head}.${body}`), signature),
+  };
+}
+
 const Header = wireObject({ typ: z.string().default(""), alg: z.string().default("") });
 
-const Payload = wireObject({
+const WorkloadPayload = wireObject({
   jti: z.string().default(""),
   iat: z.number().int().default(0),
   iss: z.string().default(""),
@@ -65,23 +87,24 @@ const Payload = wireObject({
   nats: wireObject({ hash: z.string().optional(), workload_id: z.string().optional() }).optional(),
 });
 
-function decodePart<Schema extends z.ZodType>(schema: Schema, chunk: string): z.output<Schema> {
+function openWorkloadToken(token: string): z.output<typeof WorkloadPayload> {
   try {
-    return readWire(schema, decodeJson(decodeChunk(chunk)));
+    const { payload, isSigned } = parseToken(token, WorkloadPayload);
+    if (!isSigned()) throw invalid("claim failed V2 signature verification");
+    return payload;
   } catch (error) {
-    if (error instanceof NexError && error.code === "CLAIMS_INVALID") throw error;
-    throw undecodable(errorText(error));
+    throw invalid(`could not decode workload JWT: ${errorText(error)}`);
   }
 }
 
 function decodeChunk(chunk: string): Uint8Array {
   const bytes = decodeGoBase64(chunk, "url");
-  if (typeof bytes === "number") throw undecodable(`illegal base64 data at input byte ${bytes}`);
+  if (typeof bytes === "number") throw invalid(`illegal base64 data at input byte ${bytes}`);
   return bytes;
 }
 
-function undecodable(detail: string): NexError {
-  return new NexError({ code: "CLAIMS_INVALID", message: `could not decode workload JWT: ${detail}` });
+function invalid(message: string): NexError {
+  return new NexError({ code: "CLAIMS_INVALID", message });
 }
 
 function base64url(text: string): string {

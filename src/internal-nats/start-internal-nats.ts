@@ -3,29 +3,35 @@
  *
  * A1 an agent that was added can connect, and its link is ready for the handshake, before `addAgent` resolves
  * A2 an agent has no JetStream: a consumer's deliver subject would let it write to another agent's subjects
- * A3 an agent publishes and subscribes only its own subjects (`server-configuration.ts`); what it asks is answered only in
+ * A3 an agent publishes and subscribes only its own subjects (`agent-permissions.ts`); what it asks is answered only in
  *    its own inbox (N1 in `nats-link.ts`)
  * A4 adding and removing agents costs the others nothing: no message is lost, no connection ends
  * A5 the server listens on the given address only and dies with us
  */
-import { createUser } from "@nats-io/nkeys";
-import { connect, nkeyAuthenticator } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Link } from "../agent-api/link.ts";
 import { createNatsLink } from "../agent-api/nats-link.ts";
+import { createSigningKey } from "../control-api/keys.ts";
 import { NexError, errorText } from "../lib/errors.ts";
 import { limitLogger } from "../lib/limited-logger.ts";
 import { createLogger } from "../lib/logger.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { ProcessExit } from "../lib/managed-process.ts";
 import { startNatsServer } from "../nats/server.ts";
-import type { NatsServer } from "../nats/server.ts";
-import { reloadedCredentials } from "./credentials.ts";
+import { compareVersions, natsServerVersion } from "../nats/server-version.ts";
+import { CALLOUT_VERSION, calloutCredentials } from "./callout-credentials.ts";
+import { connectToServer } from "./connect-to-server.ts";
 import type { Credentials } from "./credentials.ts";
-import { internalServerConfiguration } from "./server-configuration.ts";
+import { reloadedCredentials } from "./reloaded-credentials.ts";
 
 /** What agents can cause cannot flood the node's log. */
 const LOG_LIMIT = { lines: 20, perMs: 10_000 };
+
+/**
+ * How the server learns who may connect: it is told by reloads of its configuration, which every server can, or asks us at
+ * each connection.
+ */
+export type InternalAuthentication = "reload" | "callout";
 
 export interface InternalNatsOptions {
   /** Path of a nats-server, from `findNatsServer`. */
@@ -34,6 +40,8 @@ export interface InternalNatsOptions {
   readonly host: string;
   /** Default -1: a free one. */
   readonly port?: number;
+  /** Default: `callout` where the server can (2.10 and newer), else `reload`. */
+  readonly authentication?: InternalAuthentication;
   readonly logger: Logger;
   /** Aborts the start; has no meaning afterwards. */
   readonly signal?: AbortSignal | undefined;
@@ -44,6 +52,7 @@ export interface InternalNats extends AsyncDisposable {
   readonly port: number;
   /** `nats://host:port` */
   readonly clientUrl: string;
+  readonly authentication: InternalAuthentication;
   /** Process id of the server. */
   readonly pid: number;
   /** Why the server ended; never rejects. All links are then lost. */
@@ -72,32 +81,41 @@ export interface InternalAgent extends AsyncDisposable {
 export async function startInternalNats(options: InternalNatsOptions): Promise<InternalNats> {
   const { binary, host, port = -1, logger, signal } = options;
   await using stack = new AsyncDisposableStack();
-  const key = createKey();
+  const version = await natsServerVersion(binary, signal);
+  const authentication = options.authentication ?? bestAuthentication(version);
+  const key = createSigningKey("user");
+  const limited = limitLogger(logger, LOG_LIMIT);
+  const method =
+    authentication === "callout"
+      ? calloutCredentials(key.publicKey, limited)
+      : reloadedCredentials(key.publicKey);
   const starting = startNatsServer({
     binary,
+    version,
     host,
     port,
     serverName: "nex-internal",
-    configText: internalServerConfiguration({ node: key.publicKey, agents: new Map() }),
-    logger: serverLogger(logger),
+    configText: method.configText,
+    logger: serverLogger(limited),
     signal,
   });
   const server = stack.use(await starting.catch((error: unknown) => Promise.reject(advised(error))));
-  const connection = await connectNode(server, key.seed);
+  const connection = await connectToServer(server.url, { key, name: "nex-node", inboxPrefix: "_HIN" });
   stack.defer(async () => connection.close());
+  const credentials = stack.use(await method.open(server));
   let hasEnded = false;
   void server.exit.then(async () => {
     hasEnded = true;
-    // Else the client would look for the server for ever.
-    await connection.close();
+    // Else the clients would look for the server for ever.
+    await Promise.all([connection.close(), credentials[Symbol.asyncDispose]()]);
   });
-  const credentials = reloadedCredentials(server, key.publicKey);
   const resources = stack.move();
   const used = new Set<string>();
   return {
     host,
     port: server.port,
     clientUrl: server.url,
+    authentication,
     pid: server.pid,
     exit: server.exit,
     addAgent: async (id) => {
@@ -142,14 +160,18 @@ async function addAgent(parts: {
     }
   });
   stack.use(link);
-  const key = createKey();
+  const key = createSigningKey("user");
   await Promise.all([credentials.add(id, key.publicKey), connection.flush()]);
   const resources = stack.move();
   return {
-    nkeySeed: key.seed,
+    nkeySeed: key.seedText(),
     link,
     [Symbol.asyncDispose]: async () => resources.disposeAsync(),
   };
+}
+
+function bestAuthentication(version: string): InternalAuthentication {
+  return compareVersions(version, CALLOUT_VERSION) >= 0 ? "callout" : "reload";
 }
 
 /** The server's own advice is for those that users connect to. */
@@ -163,35 +185,8 @@ function advised(error: unknown): unknown {
   });
 }
 
-async function connectNode(server: NatsServer, seed: string): Promise<NatsConnection> {
-  try {
-    return await connect({
-      servers: server.url,
-      name: "nex-node",
-      authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
-      inboxPrefix: "_HIN",
-      maxReconnectAttempts: -1,
-      ignoreAuthErrorAbort: true,
-      reconnectTimeWait: 50,
-      noAsyncTraces: true,
-    });
-  } catch (cause) {
-    throw new NexError({
-      code: "NATS_CONNECT_FAILED",
-      message: `Cannot connect to the internal nats-server: ${errorText(cause)}`,
-      cause,
-    });
-  }
-}
-
-function createKey(): { readonly publicKey: string; readonly seed: string } {
-  const pair = createUser();
-  return { publicKey: pair.getPublicKey(), seed: new TextDecoder().decode(pair.getSeed()) };
-}
-
 /** Our large payloads are meant: the advice against them would be the first line of every node's log. */
-function serverLogger(logger: Logger): Logger {
-  const limited = limitLogger(logger, LOG_LIMIT);
+function serverLogger(limited: Logger): Logger {
   return createLogger(({ level, message, fields }) => {
     const { line } = fields;
     const isAdvice = typeof line === "string" && line.startsWith("Maximum payloads over");

@@ -27,6 +27,8 @@ import { makeTemporaryDirectory } from "../lib/temporary-directory.ts";
 export interface NatsServerSpec {
   /** Path of the binary, from `findNatsServer`. */
   readonly binary: string;
+  /** Its version, from `natsServerVersion`. Default: it is asked. */
+  readonly version?: string;
   /** Address to listen on. Default `127.0.0.1`. */
   readonly host?: string;
   /** Default -1: a free one. */
@@ -79,7 +81,7 @@ const READY_POLL_MS = 5;
  */
 export async function startNatsServer(spec: NatsServerSpec): Promise<NatsServer> {
   throwIfAborted(spec.signal);
-  const version = await natsServerVersion(spec.binary, spec.signal);
+  const version = spec.version ?? (await natsServerVersion(spec.binary, spec.signal));
   await using stack = new AsyncDisposableStack();
   const directory = stack.use(
     await makeTemporaryDirectory({ parent: tmpdir(), prefix: SERVER_DIRECTORY_PREFIX }),

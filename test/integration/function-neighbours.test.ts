@@ -40,7 +40,7 @@ const HOSTILE: Readonly<Record<string, Hostile>> = {
   recursion: { artifact: "() => (function deep() { deep() })()", reason: /^RangeError: Maximum call stack/ },
   oversized: {
     artifact: "() => 'x'.repeat(2 * 1048576)",
-    reason: /^cannot send the reply \(2097154 bytes\)/,
+    reason: /^cannot send the reply \(2097154 bytes\): the server takes 1048576 \(max_payload\)$/,
   },
   calls: {
     artifact: `async () => {
