@@ -1,10 +1,8 @@
 import { chmod, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { NexError } from "../lib/errors.ts";
 import { startProcess } from "../lib/managed-process.ts";
 import type { ProcessExit } from "../lib/managed-process.ts";
-import { executionProblem } from "./executable-format.ts";
 import { outOfMemoryKills } from "./out-of-memory.ts";
 import { LineSplitter } from "../lib/line-splitter.ts";
 import type { RunningWorkload, WorkloadExit, WorkloadLog } from "./workload.ts";
@@ -28,11 +26,9 @@ export interface NativeWorkloadSpec {
 /**
  * Writes the artifact to a file and runs it (protocol.md 8.2).
  *
- * @throws {NexError} `PROCESS_START_FAILED` when the file is not a program of this host; the file is removed
+ * @throws {NexError} `PROCESS_START_FAILED` when the host does not start it; the file is removed
  */
 export async function startNativeWorkload(spec: NativeWorkloadSpec): Promise<RunningWorkload> {
-  const problem = executionProblem(spec.artifact);
-  if (problem !== undefined) throw new NexError({ code: "PROCESS_START_FAILED", message: problem });
   const program = join(spec.directory, `workload-${spec.workloadId}`);
   await writeFile(program, spec.artifact, { mode: 0o700, flag: "wx" });
   await chmod(program, 0o777);

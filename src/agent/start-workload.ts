@@ -2,10 +2,10 @@ import type { AgentDeployRequest } from "../agent-api/agent-deploy.ts";
 import { fetchArtifact } from "../agent-api/artifact.ts";
 import type { BlockingCalls } from "../agent-api/blocking-calls.ts";
 import type { Link } from "../agent-api/link.ts";
+import { nativeArtifactRefusal } from "../agent-api/native-artifact.ts";
 import { NexError, errorText } from "../lib/errors.ts";
 import { startFunctionWorkload } from "./function-workload.ts";
 import { createHostServices } from "./host-services-client.ts";
-import { sandboxProblem } from "./executable-format.ts";
 import { startNativeWorkload } from "./native-workload.ts";
 import type { RunningWorkload, WorkloadLog } from "./workload.ts";
 
@@ -38,8 +38,8 @@ export async function startWorkload(options: StartWorkloadOptions): Promise<Runn
     fetchArtifact(link, id, { totalBytes, hash }),
   );
   if (type === "native") {
-    const problem = options.sandboxed ? sandboxProblem(artifact) : undefined;
-    if (problem !== undefined) throw refused(`${INVALID}: ${problem}`);
+    const refusal = nativeArtifactRefusal(artifact, options);
+    if (refusal !== undefined) throw refused(refusal);
     return orRefused(
       "Failed to start workload",
       startNativeWorkload({
@@ -54,7 +54,7 @@ export async function startWorkload(options: StartWorkloadOptions): Promise<Runn
     );
   }
   return orRefused(
-    INVALID,
+    "Failed to validate workload",
     startFunctionWorkload({
       type,
       name: request.workload_name,
@@ -73,7 +73,6 @@ export async function startWorkload(options: StartWorkloadOptions): Promise<Runn
   );
 }
 
-const INVALID = "Failed to validate workload";
 const NO_PROVIDER = "Failed to initialize workload execution provider";
 
 async function orRefused<T>(prefix: string, work: Promise<T>): Promise<T> {

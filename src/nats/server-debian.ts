@@ -29,7 +29,7 @@ const PASSED_ON = new Set(["ABORTED", "PROCESS_START_FAILED"]);
 async function fromSuite(context: SourceContext, suite: string): Promise<string> {
   const { environment, signal } = context;
   const directory = join(context.directory, suite);
-  const packages = await openDebianSuite({ suite, directory, environment, signal });
+  const packages = await openDebianSuite({ suite, directory, environment, onNote: context.report, signal });
   const files = await packages.unpack("nats-server");
   for (const folder of ["usr/sbin", "usr/bin"]) {
     const path = join(files, folder, "nats-server");

@@ -21,6 +21,7 @@ import { NexError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { Sandbox, SandboxExit } from "../sandbox/sandbox.ts";
 import type { NodeConfiguration } from "./configuration.ts";
+import { rejectionText } from "./deploy-steps.ts";
 import { MAX_IN_FLIGHT } from "./invocation-queue.ts";
 import type { DeployedWorkload } from "./machine.ts";
 import type { TriggerOutcome } from "./triggers.ts";
@@ -122,9 +123,11 @@ class Session implements AgentSession {
     void sandbox.exit.then((exit) => resolve(describeExit(sandbox, exit, options.lastWords())));
     void link.closed.then((end) => {
       this.#isReachable = false;
+      if (end.kind !== "lost") return;
       // The end of the process or machine says more than the end of its link, and follows at once.
       const limitMs = EXIT_FOLLOWS_MS + LAST_WORDS_PER_ANSWER * this.#patienceMs;
-      if (end.kind === "lost") setTimeout(resolve, limitMs, `agent contact lost: ${end.reason}`);
+      const timer = setTimeout(resolve, limitMs, `agent contact lost: ${end.reason}`);
+      void promise.then(() => clearTimeout(timer));
     });
     this.#pingTimer = setInterval(() => void this.#ping(resolve), PING_INTERVAL_MS);
     void promise.then(() => clearInterval(this.#pingTimer));
@@ -155,8 +158,7 @@ class Session implements AgentSession {
     const timeoutMs = DEPLOY_TIMEOUT_MS + this.#patienceMs;
     const response = await this.#request(agentSubjects.deploy(this.id), request, timeoutMs);
     const { accepted, message } = parseAgentDeployReply(response);
-    if (!accepted)
-      throw new NexError({ code: "AGENT_REFUSED", message: `workload rejected by agent: ${message}` });
+    if (!accepted) throw new NexError({ code: "AGENT_REFUSED", message: rejectionText(message) });
   }
 
   serve(services: WorkloadServices): void {
@@ -169,7 +171,7 @@ class Session implements AgentSession {
       return parseTriggerReply(
         await this.#options.link.request(agentSubjects.trigger(this.id), payload, {
           timeoutMs: this.#triggerTimeoutMs,
-          headers: triggerHeaders(subject),
+          headers: triggerHeaders(subject, this.#services.maxReplyBytes),
         }),
       );
     } catch (error) {

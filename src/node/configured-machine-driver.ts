@@ -2,10 +2,11 @@ import { join } from "node:path";
 import { NexError } from "../lib/errors.ts";
 import { findProgram } from "../lib/find-program.ts";
 import type { Logger } from "../lib/logger.ts";
+import type { MonitorName } from "../preflight/kernel-fit.ts";
 import { createFirecrackerDriver } from "../sandbox/firecracker/firecracker-driver.ts";
+import { probeFirecracker } from "../sandbox/firecracker/probe-firecracker.ts";
 import type { VirtualMachineNetwork } from "../sandbox/network/network.ts";
-import { probeAccelerator } from "../sandbox/qemu/probe-accelerator.ts";
-import { machineTypeFor, QEMU_PROGRAM } from "../sandbox/qemu/qemu-arguments.ts";
+import { QEMU_PROGRAM } from "../sandbox/qemu/qemu-arguments.ts";
 import { createQemuDriver } from "../sandbox/qemu/qemu-driver.ts";
 import type { RateLimiters, TokenBucket } from "../sandbox/rate-limiters.ts";
 import type { SandboxDriver } from "../sandbox/sandbox.ts";
@@ -24,7 +25,7 @@ export interface MachineDriverParts {
 
 /**
  * The driver of virtual machines that the configuration asks for. `auto` is Firecracker where it is installed and a guest
- * boots with KVM, else QEMU; never less than a virtual machine.
+ * boots in it, else QEMU; never less than a virtual machine.
  *
  * @throws {NexError} `SANDBOX_UNAVAILABLE` when there is no monitor
  */
@@ -41,7 +42,7 @@ export async function configuredMachineDriver(parts: MachineDriverParts): Promis
     case "auto":
     case "process": {
       const [firecracker, qemu] = [await find("firecracker"), await find(QEMU_PROGRAM)];
-      if (firecracker !== undefined && (qemu === undefined || (await bootsWithKvm(configuration, qemu)))) {
+      if (firecracker !== undefined && (qemu === undefined || (await bootsIn(firecracker, configuration)))) {
         return firecrackerDriver(parts, firecracker);
       }
       return qemuDriver(parts, qemu ?? missing(`firecracker or ${QEMU_PROGRAM}`));
@@ -58,16 +59,15 @@ export function machineImages(configuration: NodeConfiguration): MachineImages {
   };
 }
 
-/** Where it is kept whether guests boot with KVM here. */
-export function verdictFile({ state_dir: directory }: NodeConfiguration): string {
-  return join(directory, "accelerator.json");
+/** Where it is kept what guests of a monitor have shown about this host. */
+export function verdictFile({ state_dir: directory }: NodeConfiguration, monitor: MonitorName): string {
+  return join(directory, monitor === "qemu" ? "accelerator.json" : "firecracker.json");
 }
 
-async function bootsWithKvm(configuration: NodeConfiguration, program: string): Promise<boolean> {
+async function bootsIn(firecracker: string, configuration: NodeConfiguration): Promise<boolean> {
   const images = machineImages(configuration);
-  const machine = machineTypeFor(images);
-  const verdict = await probeAccelerator({ program, images, machine, cacheFile: verdictFile(configuration) });
-  return verdict.accelerator === "kvm";
+  const cacheFile = verdictFile(configuration, "firecracker");
+  return (await probeFirecracker({ program: firecracker, images, cacheFile })).boots;
 }
 
 function qemuDriver(
@@ -80,7 +80,7 @@ function qemuDriver(
     network,
     metadata,
     logger,
-    verdictFile: verdictFile(configuration),
+    verdictFile: verdictFile(configuration, "qemu"),
     ...rateLimiters(configuration),
   });
 }
@@ -95,6 +95,7 @@ function firecrackerDriver(
     images: machineImages(configuration),
     network,
     logger,
+    verdictFile: verdictFile(configuration, "firecracker"),
     ...(jailer === undefined ? {} : { jailer: { program: jailer.path, uid: jailer.uid, gid: jailer.gid } }),
     ...rateLimiters(configuration),
   });

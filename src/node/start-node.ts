@@ -265,6 +265,7 @@ function createManager(parts: {
     logger,
     createId: () => createWorkloadId(),
     startAgent: createAgentStarter({ host, configuration, logger }),
+    sandboxed: host.driver.isolation === "virtual-machine",
     connectWorkload: async (workload) =>
       connectWorkload(
         {

@@ -40,16 +40,52 @@ test("WarmPool opens with one item and then fills up to its size", async () => {
   await pool.close();
 });
 
-test("WarmPool hands an item to one taker and starts a replacement", async () => {
+test("WarmPool hands an item to one taker and starts a replacement once it is kept", async () => {
   const { pool, starts, settle } = manualPool(1);
   const opened = pool.open();
   await settle(0);
   await opened;
   assert.equal(await pool.take(1000), 0);
+  assert.equal(starts.length, 1);
+  pool.keep(0);
+  pool.keep(0);
   assert.equal(starts.length, 2);
   const waiting = pool.take(60_000);
   await settle(1);
   assert.equal(await waiting, 1);
+  await pool.close();
+});
+
+test("WarmPool starts nothing for an item that is given back, which goes to who waits for one", async () => {
+  const { pool, starts, settle } = manualPool(1);
+  const opened = pool.open();
+  await settle(0);
+  await opened;
+  assert.equal(await pool.take(1000), 0);
+  pool.putBack(0);
+  assert.deepEqual([pool.idleCount, starts.length], [1, 1]);
+  assert.equal(await pool.take(1000), 0);
+  const waiting = pool.take(60_000);
+  assert.equal(starts.length, 2, "for who waits");
+  pool.putBack(0);
+  assert.equal(await waiting, 0);
+  await settle(1);
+  assert.equal(pool.idleCount, 1);
+  pool.keep(0);
+  assert.equal(starts.length, 2, "the one that was started has taken its place");
+  await pool.close();
+});
+
+test("WarmPool replaces an item that ends before its taker has decided", async () => {
+  const { pool, starts, settle } = manualPool(1);
+  const opened = pool.open();
+  await settle(0);
+  await opened;
+  await pool.take(1000);
+  pool.remove(0);
+  assert.equal(starts.length, 2);
+  await settle(1);
+  assert.deepEqual([pool.idleCount, starts.length], [1, 2]);
   await pool.close();
 });
 

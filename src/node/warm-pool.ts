@@ -2,7 +2,8 @@
  * The warm pool: idle agents, started and handshaken before anybody needs them.
  *
  * P1 an agent is handed out only after its handshake, and to one taker
- * P2 an agent that is taken, or ends, is replaced at once; failing starts back off (up to 10 s) and never stop trying
+ * P2 an agent that is kept by its taker, or ends, is replaced at once; one that is given back was never replaced. Failing
+ *    starts back off (up to 10 s) and never stop trying
  * P3 a taker waits while the pool is empty, first come first served, at most `waitMs`
  * P4 starts run side by side: as many as idle agents and takers are missing, at most `MAX_CONCURRENT_STARTS`
  */
@@ -31,6 +32,8 @@ interface Taker<T> {
 export class WarmPool<T> {
   readonly #options: WarmPoolOptions<T>;
   readonly #idle: T[] = [];
+  /** Taken, and neither kept nor given back. */
+  readonly #held = new Set<T>();
   readonly #takers: Taker<T>[] = [];
   readonly #closing = new AbortController();
   readonly #starts = new Set<Promise<void>>();
@@ -65,13 +68,16 @@ export class WarmPool<T> {
   }
 
   /**
-   * Takes an idle agent (P1, P3).
+   * Takes an idle agent (P1, P3), to `keep` it or to `putBack`.
    *
    * @throws {NexError} `POOL_EMPTY` when none became idle within `waitMs`, or when the pool is closed
    */
   async take(waitMs: number): Promise<T> {
-    const item = this.takeIdle();
-    if (item !== undefined) return item;
+    const item = this.#idle.shift();
+    if (item !== undefined) {
+      this.#held.add(item);
+      return item;
+    }
     if (this.#closing.signal.aborted) throw poolEmpty("the node is shutting down");
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const timer = setTimeout(() => {
@@ -83,22 +89,29 @@ export class WarmPool<T> {
     return promise;
   }
 
-  /** Takes an agent if one is idle, for those who can do without. */
+  /** Takes an agent for good if one is idle, for those who can do without. */
   takeIdle(): T | undefined {
     const item = this.#idle.shift();
     if (item !== undefined) this.#refill();
     return item;
   }
 
+  /** Says that a taken agent will be used. */
+  keep(item: T): void {
+    if (this.#held.delete(item)) this.#refill();
+  }
+
   /** Gives back an agent that was taken and not used. */
   putBack(item: T): void {
+    this.#held.delete(item);
     this.#offer(item);
   }
 
-  /** Forgets an idle agent that ended by itself, and replaces it. */
+  /** Forgets an agent that ended, and replaces it unless that was done when it was kept. */
   remove(item: T): void {
     const index = this.#idle.indexOf(item);
     if (index >= 0) this.#idle.splice(index, 1);
+    this.#held.delete(item);
     this.#refill();
   }
 
@@ -116,7 +129,8 @@ export class WarmPool<T> {
 
   #refill(): void {
     if (this.#closing.signal.aborted || this.#retryTimer !== undefined) return;
-    const missing = this.#options.size + this.#takers.length - this.#idle.length - this.#starts.size;
+    const present = this.#idle.length + this.#held.size + this.#starts.size;
+    const missing = this.#options.size + this.#takers.length - present;
     const free = MAX_CONCURRENT_STARTS - this.#starts.size;
     for (let i = 0; i < Math.min(missing, free); i++) void this.#startOne();
   }
@@ -156,6 +170,7 @@ export class WarmPool<T> {
       return;
     }
     clearTimeout(taker.timer);
+    this.#held.add(item);
     taker.resolve(item);
   }
 

@@ -1,7 +1,8 @@
 /**
  * Runs workloads on machines: takes a warm agent, deploys to it, wires its triggers, and takes everything down again.
  *
- * D1 a deploy that fails leaves nothing: no process, subscription, connection or listing
+ * D1 a deploy that fails leaves nothing: no process, subscription, connection or listing. One whose artifact cannot be had
+ *    or run takes no machine: the one that was waiting for it goes back
  * D2 every machine ends for one recorded reason, and the end of a workload that ran is published exactly once
  * D3 once `end` has resolved, everything that ran in the sandbox is gone
  * D4 a workload that ends by itself while it is being deployed was deployed, and then ended: its deploy succeeds
@@ -12,7 +13,7 @@ import type { Logger } from "../lib/logger.ts";
 import type { AgentNotice, AgentSession } from "./agent-session.ts";
 import { takeArtifact } from "./artifact-intake.ts";
 import type { OpenedArtifact } from "./artifact-source.ts";
-import { prefixed, requireState } from "./deploy-steps.ts";
+import { prefixed, requireRunnable, requireState } from "./deploy-steps.ts";
 import { endMachine } from "./end-machine.ts";
 import type { EndedWorkload } from "./end-machine.ts";
 import { startInstance } from "./instance.ts";
@@ -33,6 +34,8 @@ export interface WorkloadManagerOptions {
   readonly node: NodeState;
   readonly startAgent: StartAgent;
   readonly createId: () => string;
+  /** Whether agents are in machines of their own, where nothing but a static program runs. */
+  readonly sandboxed: boolean;
   readonly connectWorkload: (workload: Workload) => Promise<WorkloadConnection>;
   readonly reporter: WorkloadReporter;
   /** Called once for every workload that ran, after it was reported. */
@@ -96,6 +99,7 @@ export class WorkloadManager {
   ): Promise<string> {
     const reservation = await this.#reserve(workload, poolWaitMs);
     const [deployed, artifact] = await this.#fetch(reservation, workload, open);
+    this.#pool.keep(reservation.machine);
     await this.#run(reservation, deployed, artifact);
     return reservation.machine.id;
   }
@@ -167,6 +171,7 @@ export class WorkloadManager {
         signal: this.#cancelled.signal,
       });
       update({ hash: artifact.hash });
+      requireRunnable(workload, artifact.bytes, this.#options);
       return [deployed, artifact.bytes];
     } catch (error) {
       if (machine.state.kind === "deploying") {

@@ -1,13 +1,19 @@
 import { rm } from "node:fs/promises";
 import { delimiter } from "node:path";
 import { findProgram } from "../lib/find-program.ts";
+import { knownFirecrackerVerdict, probeFirecracker } from "../sandbox/firecracker/probe-firecracker.ts";
+import type { FirecrackerVerdict } from "../sandbox/firecracker/probe-firecracker.ts";
+import { canOpenKvm, KVM } from "../sandbox/kvm.ts";
 import { knownVerdict, probeAccelerator, probeEmulation } from "../sandbox/qemu/probe-accelerator.ts";
-import type { AcceleratorProbeOptions, AcceleratorVerdict } from "../sandbox/qemu/probe-accelerator.ts";
-import { canOpenKvm, KVM } from "../sandbox/qemu/kvm.ts";
-import type { CachedVerdict } from "../sandbox/qemu/verdict-cache.ts";
+import type {
+  AcceleratorProbeOptions,
+  AcceleratorVerdict,
+  CachedVerdict,
+} from "../sandbox/qemu/probe-accelerator.ts";
 import { machineTypeFor, QEMU_PROGRAM } from "../sandbox/qemu/qemu-arguments.ts";
 import type { MachineImages } from "../sandbox/virtual-machine.ts";
 import type { HostPlan } from "./host-plan.ts";
+import type { MonitorName } from "./kernel-fit.ts";
 import type { ReportProgress } from "./requirement.ts";
 
 /** How virtual machines run on this host. */
@@ -29,7 +35,7 @@ export interface VirtualizationParts {
   readonly plan: HostPlan;
   readonly images: MachineImages;
   /** Where verdicts are kept. */
-  readonly cacheFile: string;
+  readonly cacheFiles: Readonly<Record<MonitorName, string>>;
   /** Boot nothing: only what is known from earlier. */
   readonly check: boolean;
   /** Forget what is known from earlier. */
@@ -41,15 +47,43 @@ export interface VirtualizationParts {
 const USE_QEMU =
   'Run machines without KVM, by QEMU: install it and set "sandbox": "qemu" in the configuration';
 
-/** Boots a guest, to tell whether KVM really works, and without it whether software emulation does. */
+/** Boots a guest in the monitor that a node would use, to tell whether KVM really works, and where not in QEMU without. */
 export async function probeVirtualization(parts: VirtualizationParts): Promise<Virtualization> {
-  const { plan, images, cacheFile, check, force, report, signal } = parts;
-  const program = await findProgram(QEMU_PROGRAM, { path: plan.binPath.join(delimiter) });
-  if (program === undefined) return withoutQemu();
-  const options = { program, images, machine: machineTypeFor(images), cacheFile, signal };
-  if (force) await rm(cacheFile, { force: true });
+  const { plan, cacheFiles, force } = parts;
+  const path = plan.binPath.join(delimiter);
+  const firecracker = plan.sandbox === "qemu" ? undefined : await findProgram("firecracker", { path });
+  const qemu = plan.sandbox === "firecracker" ? undefined : await findProgram(QEMU_PROGRAM, { path });
+  if (force) await Promise.all(Object.values(cacheFiles).map((file) => rm(file, { force: true })));
+  if (firecracker !== undefined) {
+    const found = await tryFirecracker(parts, firecracker);
+    if (found.kind !== "failed" || qemu === undefined) return found;
+  }
+  if (qemu !== undefined) return tryQemu(parts, qemu);
+  if (plan.sandbox === "firecracker" && !(await canOpenKvm())) {
+    return notInFirecracker({ reason: `cannot open "${KVM}"`, lastLines: [] });
+  }
+  return { kind: "unknown", detail: "there is nothing yet to boot a guest with" };
+}
+
+async function tryFirecracker(parts: VirtualizationParts, program: string): Promise<Virtualization> {
+  const { images, cacheFiles, check, report, signal } = parts;
+  const options = { program, images, cacheFile: cacheFiles.firecracker, signal };
+  const known = await knownFirecrackerVerdict(options);
+  if (known === undefined && check) return { kind: "unknown", detail: "not tried yet" };
+  if (known === undefined) report("Booting a guest in Firecracker");
+  const verdict = known ?? (await probeFirecracker(options));
+  return verdict.boots ? { kind: "kvm", detail: verdict.reason } : notInFirecracker(verdict);
+}
+
+function notInFirecracker({ reason, lastLines }: Omit<FirecrackerVerdict, "boots">): Virtualization {
+  return { kind: "failed", detail: `Firecracker boots no guest: ${reason}`, hint: USE_QEMU, lastLines };
+}
+
+async function tryQemu(parts: VirtualizationParts, program: string): Promise<Virtualization> {
+  const { images, cacheFiles, check, report, signal } = parts;
+  const options = { program, images, machine: machineTypeFor(images), cacheFile: cacheFiles.qemu, signal };
   const known = await knownVerdict(options);
-  const before = known === undefined ? undefined : decided(known, plan);
+  const before = known === undefined ? undefined : decided(known);
   if (before !== undefined) return before;
   if (check) {
     const detail =
@@ -58,21 +92,13 @@ export async function probeVirtualization(parts: VirtualizationParts): Promise<V
   }
   report("Booting a guest");
   const verdict = await probeAccelerator(options);
-  return decided(verdict, plan) ?? emulated(options, verdict, report);
+  return decided(verdict) ?? emulated(options, verdict, report);
 }
 
 /** What follows from a verdict alone; undefined when a guest has to be booted with software emulation. */
-function decided(
-  { accelerator, reason, emulationBoots }: CachedVerdict,
-  plan: HostPlan,
-): Virtualization | undefined {
+function decided({ accelerator, reason, emulationBoots }: CachedVerdict): Virtualization | undefined {
   if (accelerator === "kvm") return { kind: "kvm", detail: reason };
-  if (plan.sandbox === "firecracker") return withoutKvm(reason);
   return emulationBoots === true ? { kind: "emulation", detail: reason } : undefined;
-}
-
-function withoutKvm(reason: string): Virtualization {
-  return { kind: "failed", detail: `Firecracker needs KVM: ${reason}`, hint: USE_QEMU, lastLines: [] };
 }
 
 async function emulated(
@@ -89,11 +115,4 @@ async function emulated(
     hint: "Have kernel and root file system made again with `nex node preflight --force`, or look into docs/kernel.md",
     lastLines: probe.lastLines,
   };
-}
-
-/** Only with Firecracker alone, which is not booted without a network. */
-async function withoutQemu(): Promise<Virtualization> {
-  if (!(await canOpenKvm())) return withoutKvm(`cannot open "${KVM}"`);
-  const detail = `"${KVM}" is there; without QEMU nothing tells whether it works before a machine starts`;
-  return { kind: "unknown", detail };
 }

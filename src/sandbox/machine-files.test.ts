@@ -3,7 +3,7 @@ import { mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { copyImage, isElf } from "./machine-files.ts";
+import { copyImage } from "./machine-files.ts";
 
 let directory = "";
 before(async () => (directory = await mkdtemp(join(tmpdir(), "nex-files-"))));
@@ -30,11 +30,4 @@ test("copyImage overwrites nothing, and leaves nothing when it is aborted or can
   await assert.rejects(copyImage(source, join(directory, "d"), AbortSignal.abort()), { name: "AbortError" });
   const names = await readdir(directory);
   assert.ok(!names.includes("c") && !names.includes("d"));
-});
-
-test("isElf looks at the first bytes of a file that may not be there", async () => {
-  const [elf, other] = [join(directory, "elf"), join(directory, "other")];
-  await writeFile(elf, "\u007fELF");
-  await writeFile(other, "MZ");
-  assert.deepEqual(await Promise.all([elf, other, join(directory, "none")].map(isElf)), [true, false, false]);
 });

@@ -72,14 +72,3 @@ export async function isFile(path: string): Promise<boolean> {
     return false;
   }
 }
-
-/** Whether the file is an ELF executable, which is the only kernel format that Firecracker boots on x86. */
-export async function isElf(path: string): Promise<boolean> {
-  try {
-    await using file = await open(path, "r");
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
-    return bytesRead === 4 && buffer.toString("latin1") === "\u007fELF";
-  } catch {
-    return false;
-  }
-}

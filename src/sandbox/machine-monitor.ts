@@ -6,12 +6,15 @@
  */
 import type { ManagedProcess } from "../lib/managed-process.ts";
 import type { NetworkAttachment } from "./network/network.ts";
+import type { TokenBucket } from "./rate-limiters.ts";
 import type { SandboxExit, SandboxOutput, SandboxProbe, SandboxSpec } from "./sandbox.ts";
 
 export interface MachineMonitor {
   readonly name: "qemu" | "firecracker";
   /** Of `SandboxDriver`; may be another once `probe` has looked at the host. */
   readonly bootTimeMs: number;
+  /** Limits the network of each machine, where the monitor itself does not. */
+  readonly networkBandwidth?: TokenBucket | undefined;
   probe(): Promise<SandboxProbe>;
   /** Resolves with the monitor's process, which is on the stack too, once the machine runs. Its end is the machine's. */
   start(machine: MachineParts): Promise<ManagedProcess>;

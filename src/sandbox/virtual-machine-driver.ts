@@ -107,9 +107,11 @@ export class VirtualMachineDriver implements SandboxDriver {
     signal.throwIfAborted();
     const directory = await this.#makeDirectory(spec.id);
     stack.defer(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
-    const network = stack.use(await this.#options.network.attach(spec.id, { signal }));
+    const { network: networks, monitor } = this.#options;
+    const bandwidth = monitor.networkBandwidth;
+    const network = stack.use(await networks.attach(spec.id, { signal, bandwidth }));
     signal.throwIfAborted();
-    const process = await this.#options.monitor.start({ ...parts, spec, network, directory });
+    const process = await monitor.start({ ...parts, spec, network, directory });
     signal.throwIfAborted();
     return process;
   }

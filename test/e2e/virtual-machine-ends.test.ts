@@ -35,7 +35,7 @@ describe("virtual machines that end badly", { skip, timeout: 900_000 }, () => {
       [{ kernel_filepath: "/nonexistent/vmlinux" }, /vmlinux/],
       [{ internal_node_host: "10.1.2.3" }, /must be in the CNI subnet: internal_node_host is 10\.1\.2\.3/],
       [{ internal_node_port: NATS_PORT }, /another program listens[^]*internal_node_port/],
-      [{ kernel_filepath: garbage }, /invalid kernel header[^]*hint: .*preflight/],
+      [{ kernel_filepath: garbage }, /neither ELF, bzImage nor [^]*preflight --force/],
     ];
     for (const [more, text] of mistakes) {
       await using node = await bench.nodeUp(await bench.configure(more));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import { canOpenKvm } from "../../src/sandbox/qemu/kvm.ts";
+import { canOpenKvm } from "../../src/sandbox/kvm.ts";
 import { makePreflightHost, whatPreflightMisses } from "../support/preflight-host.ts";
 import { runNex } from "../support/run-nex.ts";
 
@@ -30,20 +30,6 @@ describe("nex node preflight tells whether machines run", { skip, concurrency: 2
     assert.equal(code, 0);
     assert.match(stdout, /\n✅ Virtualization - KVM boots a guest\n$/);
     assert.deepEqual(await host.boots(), ["kvm"]);
-  });
-
-  test("Firecracker without KVM is refused with the next step; --check only tells", async () => {
-    await using host = await makePreflightHost({});
-    await writeFile(host.path("bin", "firecracker"), "#!/bin/sh\n", { mode: 0o755 });
-    host.configure({ sandbox: "firecracker" });
-    const { code, stdout, stderr } = await host.preflight(["--yes"]);
-    assert.equal(code, 1);
-    assert.match(stdout, /^✅ Dependency Satisfied - .*\/bin\/firecracker \[Firecracker VM binary\]$/m);
-    assert.match(stdout, /^⛔ Virtualization - Firecracker needs KVM: /m);
-    assert.match(stderr, /^hint: .*"sandbox": "qemu"/m);
-    const check = await host.preflight(["--check"]);
-    assert.equal(check.code, 0);
-    assert.match(check.stdout, /^⛔ Virtualization - Firecracker needs KVM: /m);
   });
 
   test("node up names all that is missing, before anything starts", async () => {

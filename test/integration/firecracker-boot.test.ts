@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { findProgram } from "../../src/lib/find-program.ts";
 import { extractVmlinux } from "../../src/sandbox/kernel/describe-kernel.ts";
+import { probeFirecracker } from "../../src/sandbox/firecracker/probe-firecracker.ts";
 import { probeAccelerator } from "../../src/sandbox/qemu/probe-accelerator.ts";
 import { createTestFirecrackerDriver } from "../support/firecracker-bench.ts";
 import { QEMU } from "../support/qemu-bench.ts";
@@ -28,11 +29,14 @@ test("Firecracker boots a guest, which leaves by itself", { timeout: 200_000 }, 
   if (verdict.accelerator !== "kvm") return t.skip(verdict.reason);
   const vmlinux = join(files, "vmlinux");
   await extractVmlinux(kernel.path, vmlinux);
+  const bootable = { ...images, kernel: { ...images.kernel, path: vmlinux } };
   await using driver = createTestFirecrackerDriver({
     ...bench,
     files: { program, kernel: vmlinux, rootfs: images.rootfs },
-    more: { images: { ...images, kernel: { ...images.kernel, path: vmlinux } } },
+    more: { images: bootable },
   });
+  const { boots, reason } = await probeFirecracker({ program, images: bootable });
+  assert.equal(boots, true, reason);
   assert.equal((await driver.probe()).kind, "ready");
   const lines: string[] = [];
   await using sandbox = await driver.start(

@@ -3,7 +3,7 @@
  * description of its API, and boots nothing.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -16,6 +16,8 @@ import {
   makeFirecrackerFiles,
 } from "../support/firecracker-bench.ts";
 import type { FirecrackerFiles } from "../support/firecracker-bench.ts";
+import { canOpenKvm } from "../../src/sandbox/kvm.ts";
+import { bzImage } from "../support/kernel-file.ts";
 import { cannotMakeNetworks } from "../support/test-network.ts";
 import { until } from "../support/until.ts";
 import { createTestBench, describeMachineDriverContract } from "../support/virtual-machine-contract.ts";
@@ -136,6 +138,7 @@ describe("Firecracker driver", { skip }, () => {
       [network["rx_rate_limiter"], network["tx_rate_limiter"]],
       [{ bandwidth }, { bandwidth }],
     );
+    assert.deepEqual(bench.network.bandwidths, [undefined], "it limits its network itself");
     assert.equal((await bodyOf("PUT /boot-source"))["initrd_path"], own.rootfs);
   });
 
@@ -228,9 +231,15 @@ describe("Firecracker driver", { skip }, () => {
       await reasonWith({ program: "/nonexistent/firecracker" }),
       /no Firecracker .*nex node preflight/,
     );
-    assert.match(await reasonWith({ kernel: files.rootfs }), /no ELF file/);
+    assert.match(await reasonWith({ kernel: files.rootfs }), /neither ELF, bzImage nor .*--force/);
+    const packed = join(bench.temporaryDirectory, "bzImage");
+    await writeFile(packed, bzImage());
+    assert.match(
+      await reasonWith({ kernel: packed }),
+      /Firecracker cannot boot the kernel ".*": it is a bzImage, .*extract-vmlinux/,
+    );
     assert.match(await reasonWith({ rootfs: "/nonexistent/rootfs" }), /no file "\/nonexistent\/rootfs"/);
-    assert.match(await reasonWith({}), /^virtual machine \(Firecracker\)|^Cannot open "\/dev\/kvm"/);
+    if (!(await canOpenKvm())) assert.match(await reasonWith({}), /^Cannot open "\/dev\/kvm"/);
   });
 });
 

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { runTool } from "../../src/lib/run-tool.ts";
 import { makeTemporaryDirectory } from "../../src/lib/temporary-directory.ts";
 import { describeKernel, extractVmlinux } from "../../src/sandbox/kernel/describe-kernel.ts";
+import { bzImage, elfKernel } from "../support/kernel-file.ts";
 import { vmAssets } from "../support/vm-assets.ts";
 
 const assets = await vmAssets();
@@ -24,6 +25,7 @@ test(
       architecture: "x64",
       version: packed.version,
       virtio: "modules",
+      ext4: "built-in",
       takesDevicesFromCommandLine: false,
     };
     assert.deepEqual(packed, { format: "bzImage", hasPvhEntry: false, ...expected });
@@ -55,6 +57,32 @@ test(
     }
   },
 );
+
+test("describeKernel tells what a kernel has built in, also of one that is compressed", async () => {
+  await using place = await makeTemporaryDirectory({ parent: tmpdir(), prefix: "nex-kernel-test" });
+  const path = join(place.path, "kernel");
+  const builtIn = { virtio: "built-in", ext4: "built-in", takesDevicesFromCommandLine: true } as const;
+  const common = { architecture: "x64", version: "6.1.0-nex" } as const;
+  await writeFile(path, elfKernel());
+  assert.deepEqual(await describeKernel(path), { ...common, ...builtIn, format: "elf", hasPvhEntry: true });
+  await writeFile(path, bzImage({ ext4: false }));
+  assert.deepEqual(await describeKernel(path), {
+    ...common,
+    ...builtIn,
+    ext4: "modules",
+    format: "bzImage",
+    hasPvhEntry: false,
+  });
+  await writeFile(path, elfKernel({ pvh: false, virtio: false, devices: false }));
+  assert.deepEqual(await describeKernel(path), {
+    ...common,
+    format: "elf",
+    hasPvhEntry: false,
+    virtio: "modules",
+    ext4: "built-in",
+    takesDevicesFromCommandLine: false,
+  });
+});
 
 test("describeKernel refuses files that are no kernels", async () => {
   await using place = await makeTemporaryDirectory({ parent: tmpdir(), prefix: "nex-kernel-test" });

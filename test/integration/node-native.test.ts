@@ -46,14 +46,6 @@ test("a native workload that ends by itself is reported once with its exit code,
   assert.equal(events.filter((event) => event.type === "workload_deployed").length, 1);
 });
 
-test("a file that is no program is refused with the reason", async () => {
-  await assert.rejects(
-    it.deploy({ name: "nonsense", artifact: "just some text" }),
-    /Failed to deploy workload: workload rejected by agent: Failed to start workload: .*/,
-  );
-  assert.equal((await it.client.nodeInfo(it.node.nodeId)).machines.length, 0);
-});
-
 test("a workload that ignores signals and forks is gone, whole tree, when stop says so", async () => {
   const marker = `nex-test-${process.pid}-${Date.now()}`;
   const logs = await collectLogs(it.connection);

@@ -8,8 +8,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { firstChild } from "../../src/lib/process-table.ts";
-import { bootProbe } from "../../src/sandbox/qemu/boot-probe.ts";
-import { probeAccelerator } from "../../src/sandbox/qemu/probe-accelerator.ts";
+import { bootGuest, probeAccelerator } from "../../src/sandbox/qemu/probe-accelerator.ts";
 import type { MachineImages } from "../../src/sandbox/virtual-machine.ts";
 import { QEMU, createTestQemuDriver, makeBehavingGuest, recordPublications } from "../support/qemu-bench.ts";
 import { findTestKernel, makeTestGuest } from "../support/test-guest.ts";
@@ -79,12 +78,14 @@ describe("QEMU driver", { skip, timeout: 230_000 }, () => {
   test("publishes metadata for the address of the machine, runs as nobody, and tells when it is killed", async () => {
     await using bench = await createTestBench();
     const metadata = recordPublications();
+    const bandwidth = { size: 1e6, refillTimeMs: 100 };
     await using driver = createTestQemuDriver({
       ...bench,
       images: guestOf("stays"),
-      more: { metadata, rateLimiters: { bandwidth: { size: 1e6, refillTimeMs: 100 } } },
+      more: { metadata, rateLimiters: { bandwidth } },
     });
     await using sandbox = await driver.start({ ...spec("test1"), metadata: { vmid: "test1" } });
+    assert.deepEqual(bench.network.bandwidths, [bandwidth]);
     assert.deepEqual([...metadata.published], [["192.168.127.7", { vmid: "test1" }]]);
     const shell = await firstChild(sandbox.pid);
     const qemu = await firstChild(shell?.pid ?? 0);
@@ -119,6 +120,11 @@ describe("QEMU driver", { skip, timeout: 230_000 }, () => {
     assert.match(await probeWith({ program: "/nonexistent/qemu" }), /no QEMU .*qemu-system-x86/);
     const images = { ...guestOf("stays"), rootfs: "/nonexistent/rootfs" };
     assert.match(await probeWith({ images }), /no file "\/nonexistent\/rootfs"/);
+    const kernelOnly = { kernel: { path: guestOf("stays").kernel.path }, rootfs: guestOf("stays").rootfs };
+    assert.match(
+      await probeWith({ images: kernelOnly }),
+      /QEMU \(microvm\) cannot boot the kernel .*no virtio built in.*initrd_filepath/,
+    );
     assert.match(await probeWith({}), /\(QEMU, software emulation\)/);
   });
 });
@@ -128,24 +134,14 @@ describe("boot probe", { skip, timeout: 230_000 }, () => {
 
   test("a guest that says so and powers off has booted", async () => {
     const images = await makeTestGuest(join(directory, "probe"), requireKernel(), PROBE);
-    const probe = await bootProbe({ ...common, images, accelerator: "tcg", timeoutMs: BOOT_MS });
+    const probe = await bootGuest({ ...common, images, timeoutMs: BOOT_MS }, "tcg");
     assert.deepEqual(probe, { kind: "booted" });
   });
 
   test("a guest that ends without having said so, or says nothing in time, has not", async () => {
-    const probe = await bootProbe({
-      ...common,
-      images: guestOf("leaves"),
-      accelerator: "tcg",
-      timeoutMs: BOOT_MS,
-    });
+    const probe = await bootGuest({ ...common, images: guestOf("leaves"), timeoutMs: BOOT_MS }, "tcg");
     assert.equal(probe.kind, "failed");
-    const late = await bootProbe({
-      ...common,
-      images: guestOf("stays"),
-      accelerator: "tcg",
-      timeoutMs: 1000,
-    });
+    const late = await bootGuest({ ...common, images: guestOf("stays"), timeoutMs: 1000 }, "tcg");
     assert.ok(late.kind === "failed" && late.reason.includes("within 1000 ms"), JSON.stringify(late));
   });
 

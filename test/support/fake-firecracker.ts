@@ -5,20 +5,13 @@
  *
  * Further arguments: `--record FILE` (calls, one JSON line each), `--refuse "PUT /path"`, `--die "PUT /path"` (exit code
  * 148 instead of an answer), `--no-socket`, `--root DIRECTORY` (paths are below it, as in a jail), `--marker WORD`.
+ * What it is with `--no-api` is in `fake-firecracker-boot.ts`.
  */
-import {
-  accessSync,
-  appendFileSync,
-  closeSync,
-  constants,
-  existsSync,
-  openSync,
-  readSync,
-  writeSync,
-} from "node:fs";
+import { accessSync, appendFileSync, closeSync, constants, existsSync, openSync, writeSync } from "node:fs";
 import { createServer } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { parseArgs } from "node:util";
+import { requireElf } from "./fake-firecracker-kernel.ts";
 import type { FirecrackerSchema } from "./firecracker-schema.ts";
 
 const { values: flags } = parseArgs({
@@ -125,15 +118,6 @@ function look(path: string, fields: Record<string, string | undefined>): void {
 
 function inRoot(path = ""): string {
   return `${flags.root}${path}`;
-}
-
-function requireElf(path: string): void {
-  const file = openSync(path, "r");
-  const magic = Buffer.alloc(4);
-  readSync(file, magic, 0, 4, 0);
-  closeSync(file);
-  if (magic.toString("latin1") !== "\u007fELF")
-    throw new Error("Cannot load kernel due to invalid ELF magic");
 }
 
 function log(text: string): void {

@@ -7,8 +7,10 @@ import { createFirecrackerDriver } from "../../src/sandbox/firecracker/firecrack
 import type { FirecrackerOptions } from "../../src/sandbox/firecracker/firecracker-driver.ts";
 import type { VirtualMachineNetwork } from "../../src/sandbox/network/network.ts";
 import type { SandboxDriver } from "../../src/sandbox/sandbox.ts";
+import { elfKernel } from "./kernel-file.ts";
 
 const FAKE = fileURLToPath(new URL("./fake-firecracker.ts", import.meta.url));
+const FAKE_BOOT = fileURLToPath(new URL("./fake-firecracker-boot.ts", import.meta.url));
 
 /** Size of the root file system that fake machines get; mostly holes. */
 const ROOTFS_BYTES = 8 * 1024 * 1024;
@@ -26,15 +28,19 @@ export interface FirecrackerFiles {
 export async function makeFirecrackerFiles(
   directory: string,
   flags: readonly string[] = [],
+  kvm: "works" | "broken" | "hangs" = "works",
 ): Promise<FirecrackerFiles> {
   await mkdir(directory, { recursive: true });
   const [program, kernel, rootfs, record] = ["firecracker", "vmlinux", "rootfs.ext4", "calls"].map((name) =>
     join(directory, name),
   ) as [string, string, string, string];
-  const quoted = [FAKE, "--record", record, ...flags].map((word) => `'${word}'`).join(" ");
-  await writeFile(program, `#!/bin/sh\nexec '${process.execPath}' ${quoted} "$@"\n`);
+  const run = (...words: readonly string[]): string =>
+    `exec ${[process.execPath, ...words].map((word) => `'${word}'`).join(" ")} "$@"`;
+  const boot = run(FAKE_BOOT, "--kvm", kvm);
+  const serve = run(FAKE, "--record", record, ...flags);
+  await writeFile(program, `#!/bin/sh\ncase "$1" in --no-api) ${boot};; *) ${serve};; esac\n`);
   await chmod(program, 0o755);
-  await writeFile(kernel, "\u007fELF and the rest");
+  await writeFile(kernel, elfKernel());
   const image = Buffer.alloc(ROOTFS_BYTES);
   image.write("start", 0);
   image.write("middle", ROOTFS_BYTES / 2 + 5);

@@ -13,6 +13,7 @@ type JsonSchema = Record<string, unknown>;
 /** Firecracker's own description of its API as a checker of requests. */
 export class FirecrackerSchema {
   readonly #operations = new Map<string, Operation[]>();
+  readonly #configuration: z.ZodType;
 
   constructor() {
     const file = new URL("./firecracker-openapi.yaml", import.meta.url);
@@ -23,18 +24,24 @@ export class FirecrackerSchema {
     const definitions = Object.fromEntries(
       Object.entries(document.definitions).map(([name, schema]) => [name, closed(schema)]),
     );
+    const bodyOf = (schema: JsonSchema): z.ZodType =>
+      z.fromJSONSchema({ ...schema, definitions }, { defaultTarget: "draft-4" });
+    this.#configuration = bodyOf({ $ref: "#/definitions/FullVmConfiguration" });
     for (const [path, methods] of Object.entries(document.paths)) {
       for (const [method, { parameters = [] }] of Object.entries(methods)) {
         const schema = parameters.find((parameter) => parameter.in === "body")?.schema;
-        const body =
-          schema === undefined
-            ? z.undefined()
-            : z.fromJSONSchema({ ...schema, definitions }, { defaultTarget: "draft-4" });
+        const body = schema === undefined ? z.undefined() : bodyOf(schema);
         const pattern = new RegExp(`^${path.replaceAll(/\{\w+\}/g, "([A-Za-z0-9_]+)")}$`);
         const key = method.toUpperCase();
         this.#operations.set(key, [...(this.#operations.get(key) ?? []), { pattern, body }]);
       }
     }
+  }
+
+  /** What is wrong with the content of a configuration file, as a sentence; undefined when it is as described. */
+  configurationComplaint(content: unknown): string | undefined {
+    const result = this.#configuration.safeParse(content);
+    return result.success ? undefined : `Invalid JSON: ${result.error.message}`;
   }
 
   /** What is wrong with a request, as a sentence; undefined when it is as described. */

@@ -29,7 +29,12 @@ export const MONITOR_PORT = 8222;
 export const BOOT_MS = 150_000;
 
 /** What nodes keep in their state directory from one start to the next. */
-const KEPT: ReadonlySet<string> = new Set(["accelerator.json", "network", "network/lock"]);
+const KEPT: ReadonlySet<string> = new Set([
+  "accelerator.json",
+  "firecracker.json",
+  "network",
+  "network/lock",
+]);
 
 export type MachineDriver = "qemu" | "firecracker";
 

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import type { NetworkConfiguration } from "../../src/sandbox/network/probe-network.ts";
+import type { TokenBucket } from "../../src/sandbox/rate-limiters.ts";
 import type { AttachmentData, FixtureProcess, TestHost } from "./test-host.ts";
 
 /** A process that runs the network of virtual machines on a test host. */
 export interface NetworkNode extends AsyncDisposable {
-  attach(id: string): Promise<AttachmentData>;
+  attach(id: string, bandwidth?: TokenBucket): Promise<AttachmentData>;
   detach(id: string): Promise<void>;
   /** Starts to serve metadata and returns the port. */
   serveMetadata(): Promise<number>;
@@ -37,7 +38,11 @@ export async function startNetworkNode(
   ]);
   await fixture.nextLine();
   return {
-    attach: async (id) => (await ask(fixture, `attach ${id}`)) as AttachmentData,
+    attach: async (id, bandwidth) =>
+      (await ask(
+        fixture,
+        `attach ${id}${bandwidth === undefined ? "" : ` ${JSON.stringify(bandwidth)}`}`,
+      )) as AttachmentData,
     detach: async (id) => {
       await ask(fixture, `detach ${id}`);
     },

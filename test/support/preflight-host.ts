@@ -10,6 +10,7 @@ import { gzipSync } from "node:zlib";
 import { findProgram } from "../../src/lib/find-program.ts";
 import { findPlugin } from "../../src/sandbox/network/cni.ts";
 import { SYSTEM_PATH } from "../../src/lib/find-program.ts";
+import { elfKernel } from "./kernel-file.ts";
 import { runNex, startNex } from "./run-nex.ts";
 import type { NexResult, RunNexOptions, RunningNex } from "./run-nex.ts";
 import { startHttpPeer } from "./start-http-peer.ts";
@@ -17,6 +18,9 @@ import type { HttpPeer, PeerRequest } from "./start-http-peer.ts";
 
 /** What the stand-in for QEMU does: a real one would need images that boot. */
 export type QemuBehaviour = "boots with KVM" | "boots without KVM" | "does not boot";
+
+/** What the stand-in for Firecracker does with a configuration file. */
+export type FirecrackerBehaviour = "boots" | "does not boot";
 
 export interface PreflightHost extends AsyncDisposable {
   readonly directory: string;
@@ -26,9 +30,11 @@ export interface PreflightHost extends AsyncDisposable {
   /** Runs `nex node preflight` with this host's configuration. */
   readonly preflight: (args?: readonly string[], options?: RunNexOptions) => Promise<NexResult>;
   readonly start: (args: readonly string[]) => Promise<RunningNex>;
-  /** Accelerators of the guests that were started. */
+  /** Accelerators of the guests that were started, `firecracker` for those of Firecracker. */
   readonly boots: () => Promise<readonly string[]>;
   readonly configure: (change: Readonly<Record<string, unknown>>) => void;
+  /** Mirrors of these only, for `configure`. */
+  readonly downloads: (...names: readonly DownloadName[]) => object;
 }
 
 /** What tests of preflight need and do not install; false when all of it is there. */
@@ -43,9 +49,11 @@ export async function whatPreflightMisses(): Promise<string | false> {
   return false;
 }
 
+type DownloadName = "kernel" | "initrd" | "rootfs" | "tc_redirect_tap";
+
 /** The files of the mirror. */
 export const MIRRORED = {
-  kernel: Buffer.from("a kernel"),
+  kernel: elfKernel(),
   initrd: Buffer.from("an initrd"),
   rootfs: Buffer.from("a root file system"),
 };
@@ -54,14 +62,20 @@ export type MirrorAnswer = (request: PeerRequest, response: ServerResponse) => v
 
 /** `answers` go before the files of the mirror. */
 export async function makePreflightHost(options: {
-  readonly qemu?: QemuBehaviour;
+  /** Default "boots without KVM"; null: there is none. */
+  readonly qemu?: QemuBehaviour | null;
+  /** Default: there is none. */
+  readonly firecracker?: FirecrackerBehaviour;
   readonly answers?: Readonly<Record<string, MirrorAnswer>>;
 }): Promise<PreflightHost> {
-  const { qemu = "boots without KVM", answers = {} } = options;
+  const { qemu = "boots without KVM", firecracker, answers = {} } = options;
   const directory = await mkdtemp(join(tmpdir(), "nex-test-preflight-"));
   const path = (...names: string[]): string => join(directory, ...names);
   for (const name of ["bin", "home", "pack"]) mkdirSync(path(name));
-  program(path("bin", "qemu-system-x86_64"), qemuScript(path("boots"), qemu));
+  if (qemu !== null) program(path("bin", "qemu-system-x86_64"), qemuScript(path("boots"), qemu));
+  if (firecracker !== undefined) {
+    program(path("bin", "firecracker"), firecrackerScript(path("boots"), firecracker));
+  }
   program(path("bin", "apt-get"), `echo "no packages in this test" >&2; exit 100`);
   const files = mirrorFiles(path("pack"));
   const mirror = await startHttpPeer({
@@ -73,6 +87,12 @@ export async function makePreflightHost(options: {
       else response.writeHead(200, { "content-length": file.length }).end(file);
     },
   });
+  const downloads = {
+    kernel: { url: `${mirror.origin}/vmlinux`, sha256: sha256(MIRRORED.kernel) },
+    initrd: { url: `${mirror.origin}/initrd`, sha256: sha256(MIRRORED.initrd) },
+    rootfs: { url: `${mirror.origin}/rootfs.ext4.gz` },
+    tc_redirect_tap: { url: `${mirror.origin}/plugins.tgz`, member: "./tc-redirect-tap" },
+  };
   const configuration = {
     default_resource_dir: path("resources"),
     sandbox: "qemu",
@@ -80,12 +100,7 @@ export async function makePreflightHost(options: {
     bin_path: [path("bin")],
     cni: { bin_path: [path("cni")], conf_path: path("conf") },
     pid_filepath: path("nex.pid"),
-    downloads: {
-      kernel: { url: `${mirror.origin}/vmlinux`, sha256: sha256(MIRRORED.kernel) },
-      initrd: { url: `${mirror.origin}/initrd`, sha256: sha256(MIRRORED.initrd) },
-      rootfs: { url: `${mirror.origin}/rootfs.ext4.gz` },
-      tc_redirect_tap: { url: `${mirror.origin}/plugins.tgz`, member: "./tc-redirect-tap" },
-    },
+    downloads,
   };
   const configure = (change: Readonly<Record<string, unknown>>): void =>
     writeFileSync(path("node.json"), JSON.stringify({ ...configuration, ...change }));
@@ -102,6 +117,7 @@ export async function makePreflightHost(options: {
     mirror,
     path,
     configure,
+    downloads: (...names) => Object.fromEntries(names.map((name) => [name, downloads[name]])),
     preflight: (args = [], more = {}) =>
       runNex(argv(args), { ...more, timeoutMs: more.timeoutMs ?? 60_000, env: { ...env, ...more.env } }),
     start: (args) => startNex(argv(args), { env }),
@@ -146,4 +162,13 @@ function qemuScript(boots: string, behaviour: QemuBehaviour): string {
   *" -accel kvm "*) echo kvm >> ${boots}; ${behaviour === "boots with KVM" ? boot : fail} ;;
   *) echo tcg >> ${boots}; ${behaviour === "does not boot" ? fail : boot} ;;
 esac`;
+}
+
+/** Quick, because the probe has little time; `fake-firecracker-boot.ts` is the strict one. */
+function firecrackerScript(boots: string, behaviour: FirecrackerBehaviour): string {
+  const fail = `echo "Error creating KVM object" >&2; exit 1`;
+  return `echo firecracker >> ${boots}
+[ "$1 $2" = "--no-api --config-file" ] || exit 153
+case "$(/bin/cat "$3")" in *nex.probe*) ;; *) exit 152 ;; esac
+${behaviour === "boots" ? `echo "nex-probe: ok"` : fail}`;
 }

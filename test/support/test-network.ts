@@ -1,6 +1,7 @@
 import { execFile, spawnSync } from "node:child_process";
 import { promisify } from "node:util";
 import type { NetworkAttachment, VirtualMachineNetwork } from "../../src/sandbox/network/network.ts";
+import type { TokenBucket } from "../../src/sandbox/rate-limiters.ts";
 
 const run = promisify(execFile);
 
@@ -8,6 +9,8 @@ const run = promisify(execFile);
 export interface TestNetwork extends VirtualMachineNetwork {
   /** Namespaces that are there now. */
   readonly attached: ReadonlySet<string>;
+  /** What drivers asked for: the bandwidth of each attachment, in order. */
+  readonly bandwidths: readonly (TokenBucket | undefined)[];
 }
 
 /** Why this host cannot make namespaces and taps. */
@@ -21,13 +24,16 @@ export function cannotMakeNetworks(): string | false {
 /** Each machine gets a namespace `{prefix}{id}` with a tap device that has the gateway's address. */
 export function createTestNetwork(prefix: string): TestNetwork {
   const attached = new Set<string>();
+  const bandwidths: (TokenBucket | undefined)[] = [];
   const gateway = "192.168.127.1";
   return {
     gateway,
     attached,
+    bandwidths,
     serveMetadata: () => {},
-    attach: async (id): Promise<NetworkAttachment> => {
+    attach: async (id, { bandwidth } = {}): Promise<NetworkAttachment> => {
       const namespace = `${prefix}${id}`;
+      bandwidths.push(bandwidth);
       attached.add(namespace);
       await run("ip", ["netns", "add", namespace]);
       for (const command of [

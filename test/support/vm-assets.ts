@@ -1,18 +1,16 @@
 /** What tests boot virtual machines from, made once under `.cache/vm` and shared by test files that run side by side. */
-import { existsSync } from "node:fs";
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, readdir, rename, rm } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { errorText } from "../../src/lib/errors.ts";
 import { findProgram } from "../../src/lib/find-program.ts";
 import { buildRootfs } from "../../src/rootfs/build-rootfs.ts";
 import { fetchDebianKernel } from "../../src/sandbox/kernel/debian-kernel.ts";
+import { cachedImage } from "./vm-cache.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const CACHE = join(root, ".cache", "vm");
 const AGENT = join(root, "dist", "agent.js");
-const WAIT_MS = 5 * 60_000;
 
 /** A machine's worth of files, or why there are none. */
 export type VmAssets =
@@ -33,15 +31,22 @@ export async function vmAssets(): Promise<VmAssets> {
   const busybox = await findProgram("busybox", { path: `${path}:/bin` });
   if (busybox === undefined) return missing("busybox is not installed");
   if (process.arch !== "x64") return missing(`there is no test kernel for ${process.arch}`);
-  await mkdir(CACHE, { recursive: true });
   try {
-    const kernel = await once(`kernel-${await digestOf("sandbox/kernel")}`, async (directory) => {
-      await fetchDebianKernel({ cacheDirectory: directory, busybox, environment: { PATH: path } });
-    });
+    const kernel = await cachedImage(
+      CACHE,
+      `kernel-${await digestOf("sandbox/kernel")}`,
+      async (directory) => {
+        await fetchDebianKernel({ cacheDirectory: directory, busybox, environment: { PATH: path } });
+      },
+    );
     const [name = ""] = (await readdir(kernel)).filter((entry) => entry.startsWith("linux-image-"));
-    const rootfs = await once(`rootfs-${await digestOf("rootfs", [AGENT])}`, async (directory) => {
-      await buildRootfs({ output: join(directory, "rootfs.ext4"), agent: AGENT, path });
-    });
+    const rootfs = await cachedImage(
+      CACHE,
+      `rootfs-${await digestOf("rootfs", [AGENT])}`,
+      async (directory) => {
+        await buildRootfs({ output: join(directory, "rootfs.ext4"), agent: AGENT, path });
+      },
+    );
     return {
       kind: "ready",
       qemu,
@@ -51,41 +56,6 @@ export async function vmAssets(): Promise<VmAssets> {
     };
   } catch (error) {
     return missing(errorText(error));
-  }
-}
-
-/** The folder `name` of the cache, filled by the first who asks; the others wait for it. */
-async function once(name: string, fill: (directory: string) => Promise<void>): Promise<string> {
-  const ready = join(CACHE, name);
-  const deadlineMs = performance.now() + WAIT_MS;
-  while (!existsSync(ready)) {
-    const lock = await tryLock(`${ready}.lock`);
-    if (lock === undefined) {
-      if (performance.now() > deadlineMs) throw new Error(`"${ready}.lock" is held for too long`);
-      await delay(200);
-      continue;
-    }
-    await using _ = lock;
-    if (existsSync(ready)) break;
-    const made = `${ready}.making`;
-    await rm(made, { recursive: true, force: true });
-    await mkdir(made);
-    await fill(made);
-    await rename(made, ready);
-  }
-  return ready;
-}
-
-/** A file with our process id; one whose process is gone is taken over. */
-async function tryLock(path: string): Promise<AsyncDisposable | undefined> {
-  try {
-    await using file = await open(path, "wx");
-    await file.writeFile(String(process.pid));
-    return { [Symbol.asyncDispose]: () => rm(path, { force: true }) };
-  } catch {
-    const owner = Number(await readFile(path, "utf8").catch(() => ""));
-    if (owner > 0 && !existsSync(`/proc/${owner}`)) await rm(path, { force: true });
-    return undefined;
   }
 }
 

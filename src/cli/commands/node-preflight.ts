@@ -7,7 +7,6 @@ import type { Logger } from "../../lib/logger.ts";
 import type { NodeConfiguration } from "../../node/configuration.ts";
 import type { HostPlan } from "../../preflight/host-plan.ts";
 import type { Finding } from "../../preflight/requirement.ts";
-import type { Virtualization } from "../../preflight/virtualization.ts";
 import type { ValueSource } from "../arguments/flag.ts";
 import { usageError } from "../arguments/usage-error.ts";
 import { defineCommand, jsonFlag } from "../command.ts";
@@ -15,6 +14,7 @@ import type { Environment } from "../command.ts";
 import { startQuestions } from "../output/ask.ts";
 import type { Output } from "../output/output.ts";
 import { startStepLine } from "../output/step-line.ts";
+import type { MachineVerdict } from "../preflight/judge-machines.ts";
 import { DEFAULT_CONFIGURATION } from "../default-configuration.ts";
 
 /** `nex node preflight`: gets a host ready to run a node. */
@@ -57,6 +57,7 @@ export const nodePreflight = defineCommand({
   ],
   json: `{"ok": true, "requirements": [{"name": "ptp", "description": "ptp CNI plugin",
   "status": "satisfied" | "missing" | "changed", "location": "/usr/lib/cni/ptp" (unless missing)}, …],
+  "kernel": {"detail": "…", "firecracker": null | "why it cannot boot it", "qemu": …} (in sandbox mode),
   "virtualization": {"kind": "kvm" | "emulation" | "unknown" | "failed", "detail": "…",
   "hint": "…" and "lastLines": ["…"] (with failed)} (in sandbox mode)}`,
   run: async ({ flags, sources, output, logger, signal, environment, build }) => {
@@ -98,13 +99,14 @@ export const nodePreflight = defineCommand({
       },
       line,
     });
-    const virtualization = plan.sandbox === "process" ? undefined : await virtualizationOf();
+    const { kernel, virtualization } = plan.sandbox === "process" ? {} : await judge();
     const isPrepared = findings.every(({ kind }) => kind === "satisfied");
     const ok = isPrepared && virtualization?.kind !== "failed";
     if (flags.json) {
       output.json({
         ok,
         requirements: findings.map(jsonOf),
+        ...(kernel === undefined ? {} : { kernel }),
         ...(virtualization === undefined ? {} : { virtualization }),
       });
     }
@@ -115,21 +117,10 @@ export const nodePreflight = defineCommand({
       hint: virtualization.hint,
     });
 
-    async function virtualizationOf(): Promise<Virtualization> {
-      const { machineImages, verdictFile } = await import("../../node/configured-machine-driver.ts");
-      const { probeVirtualization } = await import("../../preflight/virtualization.ts");
-      const { virtualizationLines } = await import("../preflight/virtualization-line.ts");
-      const found = await probeVirtualization({
-        plan,
-        images: machineImages(configuration),
-        cacheFile: verdictFile(configuration),
-        check: flags.check,
-        force: flags.force,
-        report: steps.show,
-        signal,
-      });
-      virtualizationLines(found).forEach(line);
-      return found;
+    async function judge(): Promise<MachineVerdict> {
+      const { judgeMachines } = await import("../preflight/judge-machines.ts");
+      const { check, force } = flags;
+      return judgeMachines({ configuration, plan, check, force, report: steps.show, signal, line });
     }
   },
 });

@@ -2,13 +2,12 @@
  * Runs each machine in a Firecracker of its own, inside the machine's network namespace, described over its API socket
  * (protocol.md 11.2). Metadata are Firecracker's own service (MMDS).
  */
-import { constants } from "node:fs";
-import { access } from "node:fs/promises";
 import { findProgram } from "../../lib/find-program.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { startProcess } from "../../lib/managed-process.ts";
 import type { ManagedProcess } from "../../lib/managed-process.ts";
-import { isElf, isFile } from "../machine-files.ts";
+import { imagesProblem } from "../images-problem.ts";
+import { canOpenKvm, KVM } from "../kvm.ts";
 import type { MachineMonitor, MachineParts } from "../machine-monitor.ts";
 import { readMonitorOutput } from "../monitor-output.ts";
 import type { VirtualMachineNetwork } from "../network/network.ts";
@@ -22,6 +21,7 @@ import { prepareJail } from "./jail.ts";
 import type { JailerOptions } from "./jail.ts";
 import { machineCalls, metadataCall } from "./machine-calls.ts";
 import { openMonitorLog } from "./monitor-log.ts";
+import { probeFirecracker } from "./probe-firecracker.ts";
 import { prepareDirectory } from "./residence.ts";
 
 export interface FirecrackerOptions {
@@ -35,6 +35,8 @@ export interface FirecrackerOptions {
   readonly logger: Logger;
   /** Where copies of the root file system go. Default: the system's temporary directory. */
   readonly temporaryDirectory?: string;
+  /** Where it is kept whether guests boot here. Default: nowhere. */
+  readonly verdictFile?: string;
 }
 
 /** A driver that runs agents in Firecracker's virtual machines. */
@@ -42,24 +44,31 @@ export function createFirecrackerDriver(options: FirecrackerOptions): SandboxDri
   return new VirtualMachineDriver({ ...options, monitor: firecrackerMonitor(options) });
 }
 
-const KVM = "/dev/kvm";
 /** Of unix(7). */
 const MAX_SOCKET_PATH = 107;
 
-type MonitorOptions = Pick<FirecrackerOptions, "program" | "jailer" | "images" | "rateLimiters">;
+type MonitorOptions = Pick<
+  FirecrackerOptions,
+  "program" | "jailer" | "images" | "rateLimiters" | "verdictFile"
+>;
 
 function firecrackerMonitor(options: MonitorOptions): MachineMonitor {
   return {
     name: "firecracker",
     bootTimeMs: 0,
-    probe: () => probeFirecracker(options),
+    probe: () => probe(options),
     start: (machine) => startFirecracker(options, machine),
   };
 }
 
-async function probeFirecracker({ program, jailer, images }: MonitorOptions): Promise<SandboxProbe> {
-  const reason = await whatIsMissing({ program, jailer, images });
-  if (reason !== undefined) return { kind: "unavailable", reason };
+async function probe(options: MonitorOptions): Promise<SandboxProbe> {
+  const { program, jailer, images, verdictFile: cacheFile } = options;
+  const missing = await whatIsMissing({ program, jailer, images });
+  if (missing !== undefined) return { kind: "unavailable", reason: missing };
+  const { boots, reason } = await probeFirecracker({ program, images, cacheFile });
+  if (!boots) {
+    return { kind: "unavailable", reason: `No guest boots in Firecracker: ${reason}; use the driver qemu` };
+  }
   return { kind: "ready", detail: `virtual machine (Firecracker${jailer === undefined ? "" : ", jailer"})` };
 }
 
@@ -70,34 +79,18 @@ async function whatIsMissing({
 }: Pick<FirecrackerOptions, "program" | "images"> & {
   readonly jailer: JailerOptions | undefined;
 }): Promise<string | undefined> {
-  const { kernel, rootfs } = images;
   if ((await findProgram(program)) === undefined) {
     return `There is no Firecracker "${program}": install it with \`nex node preflight\``;
   }
   if (jailer !== undefined && (await findProgram(jailer.program)) === undefined) {
     return `There is no jailer "${jailer.program}": install the one of Firecracker's release`;
   }
-  if (!(await isElf(kernel.path))) {
-    return `The kernel "${kernel.path}" is no ELF file (vmlinux), which Firecracker needs: see docs/kernel.md`;
-  }
-  const missing = await firstMissing([rootfs, ...(kernel.initrd === undefined ? [] : [kernel.initrd])]);
-  if (missing !== undefined) return `There is no file "${missing}": make it with \`nex node preflight\``;
-  if (!(await isUsable(KVM))) {
+  const problem = await imagesProblem(images, "firecracker");
+  if (problem !== undefined) return problem;
+  if (!(await canOpenKvm())) {
     return `Cannot open "${KVM}": load the module kvm_intel or kvm_amd, run as root or as a member of the group kvm, or use the driver qemu`;
   }
   return undefined;
-}
-
-async function firstMissing(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) if (!(await isFile(path))) return path;
-  return undefined;
-}
-
-async function isUsable(path: string): Promise<boolean> {
-  return access(path, constants.R_OK | constants.W_OK).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function startFirecracker(options: MonitorOptions, machine: MachineParts): Promise<ManagedProcess> {

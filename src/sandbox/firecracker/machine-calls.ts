@@ -19,20 +19,17 @@ export interface MachineDescription {
  * A guest that reboots or panics ends its monitor. Firecracker adds `root=/dev/vda rw` by itself, and what its devices
  * need; the serial console is the guest's way to say why it cannot start.
  */
-const BOOT_ARGUMENTS = "console=ttyS0 quiet reboot=k panic=1 pci=off";
+export const BOOT_ARGUMENTS = "console=ttyS0 quiet reboot=k panic=1 pci=off";
 
 /** The calls that describe a machine and start it, in the order of protocol.md 11.2. */
 export function machineCalls(machine: MachineDescription): readonly FirecrackerCall[] {
   const { logPath, resources, kernelPath, initrdPath, drivePath, network, rateLimiters = {} } = machine;
+  const bootArguments = `${BOOT_ARGUMENTS} ${networkBootArgument(network)}`;
   const interfaceLimiter = rateLimiter({ bandwidth: rateLimiters.bandwidth });
   return [
     put("/logger", { log_path: logPath, show_level: true, show_log_origin: false }),
-    put("/machine-config", { vcpu_count: resources.vcpuCount, mem_size_mib: resources.memoryMiB }),
-    put("/boot-source", {
-      kernel_image_path: kernelPath,
-      ...(initrdPath === undefined ? {} : { initrd_path: initrdPath }),
-      boot_args: `${BOOT_ARGUMENTS} ${networkBootArgument(network)}`,
-    }),
+    put("/machine-config", machineConfig(resources)),
+    put("/boot-source", bootSource({ kernelPath, initrdPath, bootArguments })),
     put("/drives/1", {
       drive_id: "1",
       path_on_host: drivePath,
@@ -50,6 +47,19 @@ export function machineCalls(machine: MachineDescription): readonly FirecrackerC
     put("/mmds/config", { version: "V2", network_interfaces: ["1"] }),
     put("/actions", { action_type: "InstanceStart" }),
   ];
+}
+
+export function machineConfig({ vcpuCount, memoryMiB }: SandboxResources): object {
+  return { vcpu_count: vcpuCount, mem_size_mib: memoryMiB };
+}
+
+export function bootSource(parts: {
+  readonly kernelPath: string;
+  readonly initrdPath: string | undefined;
+  readonly bootArguments: string;
+}): object {
+  const { kernelPath, initrdPath, bootArguments } = parts;
+  return { kernel_image_path: kernelPath, ...named("initrd_path", initrdPath), boot_args: bootArguments };
 }
 
 /** The call that gives a running machine its metadata. */

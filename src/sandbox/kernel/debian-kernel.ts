@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openDebianSuite } from "../../lib/debian-suite.ts";
 import { errorText } from "../../lib/errors.ts";
@@ -30,13 +30,15 @@ export interface DebianKernelOptions {
   readonly busybox: string;
   /** Of apt and its kin: PATH, proxies. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Whose signatures are good. Default: Debian's. */
+  readonly keyring?: string;
   readonly onStep?: (text: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Debian's kernel for virtual machines, downloaded by apt (which checks signatures) and prepared, or the one in the cache.
- * Where Debian cannot be reached, an older one of the cache does.
+ * Debian's newest kernel for virtual machines, of the suite and its updates, downloaded by apt (which checks signatures) and
+ * prepared, or the one in the cache. Where Debian cannot be reached, an older one of the cache does.
  *
  * @throws {NexError} `KERNEL_INVALID`, `PROCESS_START_FAILED` when there is no apt, `TOOL_FAILED`, `ABORTED`
  */
@@ -53,22 +55,41 @@ export async function fetchDebianKernel(options: DebianKernelOptions): Promise<G
 }
 
 async function newestKept(cacheDirectory: string): Promise<string | undefined> {
-  const names = (await readdir(cacheDirectory).catch(() => [])).filter((name) =>
-    name.startsWith(PACKAGE_START),
-  );
-  names.sort((one, other) => other.localeCompare(one, "en", { numeric: true }));
-  for (const name of names) if (await pathExists(join(cacheDirectory, name, "initrd"))) return name;
-  return undefined;
+  return (await keptKernels(cacheDirectory))[0];
+}
+
+/** Newest first. */
+async function keptKernels(cacheDirectory: string): Promise<readonly string[]> {
+  const kept: string[] = [];
+  for (const name of await readdir(cacheDirectory).catch(() => [])) {
+    if (!name.startsWith(PACKAGE_START)) continue;
+    if (await pathExists(join(cacheDirectory, name, "initrd"))) kept.push(name);
+  }
+  return kept.sort((one, other) => other.localeCompare(one, "en", { numeric: true }));
+}
+
+/** The one before the newest stays: another process may be copying it. */
+async function removeSuperseded(cacheDirectory: string): Promise<void> {
+  for (const name of (await keptKernels(cacheDirectory)).slice(2)) {
+    await rm(join(cacheDirectory, name), { recursive: true, force: true });
+  }
 }
 
 async function fetchLatestKernel(options: DebianKernelOptions): Promise<GuestKernel> {
-  const { cacheDirectory, busybox, environment, onStep = () => {}, signal } = options;
+  const { cacheDirectory, busybox, environment, keyring, onStep = () => {}, signal } = options;
   const metaPackage = META_PACKAGES[process.arch];
   if (metaPackage === undefined) throw kernelInvalid("Debian", `it has none for ${process.arch}`);
   await using work = await makeTemporaryDirectory({ parent: cacheDirectory, prefix: ".kernel" });
   onStep("Looking up Debian's kernel for virtual machines");
   const directory = join(work.path, "apt");
-  const packages = await openDebianSuite({ suite: SUITE, directory, environment, signal });
+  const packages = await openDebianSuite({
+    suite: SUITE,
+    directory,
+    environment,
+    ...(keyring === undefined ? {} : { keyring }),
+    onNote: onStep,
+    signal,
+  });
   const name = (await packages.dependencies(metaPackage)).find((entry) => entry.startsWith(PACKAGE_START));
   if (name === undefined) throw kernelInvalid(metaPackage, "it names no kernel");
   const kept = join(cacheDirectory, name);
@@ -82,6 +103,7 @@ async function fetchLatestKernel(options: DebianKernelOptions): Promise<GuestKer
   await rename(made, kept).catch(async (error: unknown) => {
     if (!(await pathExists(join(kept, "initrd")))) throw error;
   });
+  await removeSuperseded(cacheDirectory);
   return kernelIn(kept);
 }
 

@@ -13,11 +13,16 @@ export interface KernelDescription {
   readonly version: string | undefined;
   /** An ELF file that QEMU can start directly. */
   readonly hasPvhEntry: boolean;
-  /** Whether disk and network drivers are built in; with `modules` it needs an initramfs. */
-  readonly virtio: "built-in" | "modules" | "unknown";
+  /** The disk and network drivers. */
+  readonly virtio: DriverPlace;
+  /** The file system of the root disk. */
+  readonly ext4: DriverPlace;
   /** Whether it takes devices from its command line, as QEMU's `microvm,acpi=off` needs; undefined: unknown. */
   readonly takesDevicesFromCommandLine: boolean | undefined;
 }
+
+/** Where drivers are: those that are `modules` come in an initramfs. `unknown`: the kernel cannot be unpacked here. */
+type DriverPlace = "built-in" | "modules" | "unknown";
 
 /**
  * Describes a kernel file.
@@ -81,14 +86,20 @@ function unpacked(image: Buffer): Buffer | undefined {
 const DISK_PARAMETER = "virtio_blk.queue_depth";
 const NETWORK_PARAMETER = "virtio_net.napi_tx";
 const DEVICES_PARAMETER = "virtio_mmio.device";
+/** What begins the messages of the file system, which has no parameters. */
+const EXT4_MESSAGE = "EXT4-fs";
 
 function driversOf(
   kernel: Buffer | undefined,
-): Pick<KernelDescription, "virtio" | "takesDevicesFromCommandLine"> {
-  if (kernel === undefined) return { virtio: "unknown", takesDevicesFromCommandLine: undefined };
-  const isBuiltIn = kernel.includes(DISK_PARAMETER) && kernel.includes(NETWORK_PARAMETER);
+): Pick<KernelDescription, "virtio" | "ext4" | "takesDevicesFromCommandLine"> {
+  if (kernel === undefined) {
+    return { virtio: "unknown", ext4: "unknown", takesDevicesFromCommandLine: undefined };
+  }
+  const placeOf = (...texts: readonly string[]): DriverPlace =>
+    texts.every((text) => kernel.includes(text)) ? "built-in" : "modules";
   return {
-    virtio: isBuiltIn ? "built-in" : "modules",
+    virtio: placeOf(DISK_PARAMETER, NETWORK_PARAMETER),
+    ext4: placeOf(EXT4_MESSAGE),
     takesDevicesFromCommandLine: kernel.includes(DEVICES_PARAMETER),
   };
 }

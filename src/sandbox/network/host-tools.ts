@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { NexError } from "../../lib/errors.ts";
 import { SYSTEM_PATH } from "../../lib/find-program.ts";
 import { exitText, lastLines, runProgram } from "../../lib/run-program.ts";
@@ -33,4 +34,16 @@ export async function runHostTool(
     code: "TOOL_FAILED",
     message: `"${command.join(" ")}" ended with ${exitText(exit)}: ${lastLines(errors)}`,
   });
+}
+
+const LinkList = z.array(z.object({ mtu: z.number().int() })).length(1);
+
+/** The largest packet, in bytes, of an interface in a namespace. */
+export async function linkMtu(
+  { namespace, interfaceName }: { readonly namespace: string; readonly interfaceName: string },
+  signal: AbortSignal,
+): Promise<number> {
+  const command = ["ip", "-n", namespace, "-json", "link", "show", "dev", interfaceName];
+  const [{ mtu } = { mtu: 1500 }] = LinkList.parse(JSON.parse(await runHostTool(command, { signal })));
+  return mtu;
 }

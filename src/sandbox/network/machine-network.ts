@@ -1,6 +1,7 @@
 /** Makes and removes the namespace, links, address and masquerading of one machine. */
 import { rm, statfs } from "node:fs/promises";
 import { errorText } from "../../lib/errors.ts";
+import { limitBandwidth } from "./bandwidth.ts";
 import { addToNetwork, removeFromNetwork } from "./cni.ts";
 import type { CniAttachment } from "./cni.ts";
 import { parseCniResult } from "./cni-result.ts";
@@ -20,7 +21,7 @@ export async function makeMachineNetwork(
   record: MachineRecord,
   signal: AbortSignal,
 ): Promise<MachineNetwork> {
-  const { namespace, interfaceName } = record;
+  const { namespace, interfaceName, bandwidth } = record;
   await writeMachineRecord(directory, record);
   await runHostTool(["ip", "netns", "add", namespace], { signal });
   const attachment = attachmentOf(record, namespacePath(namespace));
@@ -29,6 +30,9 @@ export async function makeMachineNetwork(
   const address = parseCniResult(result, attachment);
   await disableIpv6(address.hostInterface);
   const tapName = address.tapName ?? (await redirectToTap({ namespace, interfaceName }, signal));
+  if (bandwidth !== undefined) {
+    await limitBandwidth({ namespace, interfaceName, tapName }, bandwidth, signal);
+  }
   return { ...address, tapName };
 }
 

@@ -9,6 +9,8 @@
  *    addresses or other machines; it cannot send from an address that is not its own
  */
 
+import type { TokenBucket } from "../rate-limiters.ts";
+
 /** The network of all virtual machines of one node. */
 export interface VirtualMachineNetwork extends AsyncDisposable {
   /** IPv4 address at which machines reach the host; on an interface of the host from start to disposal. */
@@ -19,11 +21,17 @@ export interface VirtualMachineNetwork extends AsyncDisposable {
    */
   serveMetadata(port: number): void;
   /**
-   * Makes the network of the machine `id` (letters and digits).
+   * Makes the network of the machine `id` (letters and digits), limited where its monitor does not limit it itself.
    *
    * @throws {NexError} `SANDBOX_START_FAILED`, or `ABORTED` when `signal` fires first
    */
-  attach(id: string, options?: { readonly signal?: AbortSignal }): Promise<NetworkAttachment>;
+  attach(id: string, options?: AttachOptions): Promise<NetworkAttachment>;
+}
+
+export interface AttachOptions {
+  readonly signal?: AbortSignal;
+  /** Bytes that may pass in each direction. Default: without a limit. */
+  readonly bandwidth?: TokenBucket | undefined;
 }
 
 /** The network of one virtual machine; disposing it removes it. */

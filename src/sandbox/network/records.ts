@@ -31,6 +31,10 @@ export const MachineRecord = z.object({
   interfaceName: z.string(),
   list: Conflist,
   binPath: z.array(z.string()),
+  /** Limits each direction of its network. */
+  bandwidth: z
+    .object({ size: z.number(), refillTimeMs: z.number(), oneTimeBurst: z.number().exactOptional() })
+    .exactOptional(),
   /** Of the ADD, once it has succeeded. */
   result: z.unknown().optional(),
 });

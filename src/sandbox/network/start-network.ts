@@ -19,7 +19,7 @@ import { networkContains, parseIpv4Network } from "./ipv4.ts";
 import { removeLeftovers, removeNodeNetwork } from "./leftovers.ts";
 import { makeMachineNetwork, removeMachineNetwork } from "./machine-network.ts";
 import type { MachineNetwork } from "./machine-network.ts";
-import type { NetworkAttachment, VirtualMachineNetwork } from "./network.ts";
+import type { AttachOptions, NetworkAttachment, VirtualMachineNetwork } from "./network.ts";
 import { loadNetworkList, probeVirtualMachineNetwork } from "./probe-network.ts";
 import type { NetworkConfiguration } from "./probe-network.ts";
 import { networkNamespace, writeNodeRecord } from "./records.ts";
@@ -100,9 +100,9 @@ class HostNetwork implements VirtualMachineNetwork {
     this.#parts.firewall.serveMetadata(port);
   }
 
-  async attach(id: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<NetworkAttachment> {
+  async attach(id: string, { signal, bandwidth }: AttachOptions = {}): Promise<NetworkAttachment> {
     const limit = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
-    const attaching = this.#attach(id, limit);
+    const attaching = this.#attach(id, bandwidth, limit);
     this.#attaching.add(attaching);
     try {
       return await attaching;
@@ -116,12 +116,16 @@ class HostNetwork implements VirtualMachineNetwork {
     return this.#end;
   }
 
-  async #attach(id: string, signal: AbortSignal): Promise<NetworkAttachment> {
+  async #attach(
+    id: string,
+    bandwidth: AttachOptions["bandwidth"],
+    signal: AbortSignal,
+  ): Promise<NetworkAttachment> {
     if (signal.aborted) throw aborted(id, signal);
     if (!/^[A-Za-z0-9]{1,60}$/.test(id)) throw failed(id, "its id is not made of letters and digits");
     if (this.#ids.has(id)) throw failed(id, "a machine of this id is attached");
     this.#ids.add(id);
-    const record = this.#recordOf(id);
+    const record = this.#recordOf(id, bandwidth);
     try {
       const made = await makeMachineNetwork(this.#parts.directory, record, signal);
       this.#check(made);
@@ -134,11 +138,19 @@ class HostNetwork implements VirtualMachineNetwork {
     }
   }
 
-  #recordOf(id: string): MachineRecord {
+  #recordOf(id: string, bandwidth: AttachOptions["bandwidth"]): MachineRecord {
     const { options, list, node } = this.#parts;
     const { interfaceName, cniBinPath } = options;
     const name = `${namePrefix(node)}${id}`;
-    return { id, namespace: name, containerId: name, interfaceName, list, binPath: [...cniBinPath] };
+    return {
+      id,
+      namespace: name,
+      containerId: name,
+      interfaceName,
+      list,
+      binPath: [...cniBinPath],
+      ...(bandwidth === undefined ? {} : { bandwidth }),
+    };
   }
 
   /** The rules are made for the configured network: a list that says otherwise would lead past them. */

@@ -1,9 +1,6 @@
-import { z } from "zod";
-import { runHostTool } from "./host-tools.ts";
+import { linkMtu, runHostTool } from "./host-tools.ts";
 
 const TAP_NAME = "tap0";
-
-const LinkList = z.array(z.object({ mtu: z.number().int() })).length(1);
 
 /**
  * Does what `tc-redirect-tap` does: makes a tap device in the namespace and sends whatever arrives at it or at the
@@ -13,10 +10,7 @@ export async function redirectToTap(
   { namespace, interfaceName }: { readonly namespace: string; readonly interfaceName: string },
   signal: AbortSignal,
 ): Promise<string> {
-  const link = await runHostTool(["ip", "-n", namespace, "-json", "link", "show", "dev", interfaceName], {
-    signal,
-  });
-  const [{ mtu } = { mtu: 1500 }] = LinkList.parse(JSON.parse(link));
+  const mtu = await linkMtu({ namespace, interfaceName }, signal);
   await runHostTool(["ip", "-n", namespace, "-batch", "-"], {
     input: `tuntap add ${TAP_NAME} mode tap one_queue vnet_hdr\nlink set ${TAP_NAME} mtu ${mtu} up\n`,
     signal,

@@ -4,7 +4,7 @@
  */
 import { findProgram } from "../../lib/find-program.ts";
 import type { Logger } from "../../lib/logger.ts";
-import { isFile } from "../machine-files.ts";
+import { imagesProblem } from "../images-problem.ts";
 import type { MachineMonitor } from "../machine-monitor.ts";
 import type { VirtualMachineNetwork } from "../network/network.ts";
 import { readNamespaceExit } from "../own-namespace.ts";
@@ -25,7 +25,6 @@ export interface QemuOptions {
   readonly images: MachineImages;
   readonly network: VirtualMachineNetwork;
   readonly metadata: MetadataPublisher;
-  /** Those of the drive; the network is not limited. */
   readonly rateLimiters?: RateLimiters;
   readonly logger: Logger;
   /** Where what guests write goes. Default: the system's temporary directory. */
@@ -66,11 +65,12 @@ function createMonitor(options: MonitorOptions): MachineMonitor {
   };
   return {
     name: "qemu",
+    networkBandwidth: rateLimiters?.bandwidth,
     get bootTimeMs() {
       return verdict?.accelerator === "kvm" ? 0 : EMULATED_BOOT_MS;
     },
     probe: async (): Promise<SandboxProbe> => {
-      const reason = await whatIsMissing(program, images);
+      const reason = await whatIsMissing(program, images, machineType);
       if (reason !== undefined) return { kind: "unavailable", reason };
       const { accelerator, reason: why } = await judge();
       if (accelerator === "kvm") return { kind: "ready", detail: "virtual machine (QEMU, KVM)" };
@@ -102,14 +102,11 @@ function createMonitor(options: MonitorOptions): MachineMonitor {
 
 async function whatIsMissing(
   program: string,
-  { kernel, rootfs }: MachineImages,
+  images: MachineImages,
+  machine: MachineType,
 ): Promise<string | undefined> {
   if ((await findProgram(program)) === undefined) {
     return `There is no QEMU "${program}": install it with \`nex node preflight\` or \`apt-get install qemu-system-x86\``;
   }
-  const files = [kernel.path, rootfs, ...(kernel.initrd === undefined ? [] : [kernel.initrd])];
-  for (const file of files) {
-    if (!(await isFile(file))) return `There is no file "${file}": make it with \`nex node preflight\``;
-  }
-  return undefined;
+  return imagesProblem(images, machine);
 }

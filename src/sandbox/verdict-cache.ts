@@ -2,37 +2,29 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { cpus, release } from "node:os";
 import { dirname } from "node:path";
-import type { MachineImages } from "../virtual-machine.ts";
+import type { z } from "zod";
+import type { KernelHost } from "./kernel/kernel-problem.ts";
 import { canOpenKvm } from "./kvm.ts";
-import type { Accelerator, MachineType } from "./qemu-arguments.ts";
-
-/** What guests have shown about this host. */
-export interface CachedVerdict {
-  readonly accelerator: Accelerator;
-  readonly reason: string;
-  /** Whether a guest has booted with software emulation. */
-  readonly emulationBoots?: boolean;
-}
+import type { MachineImages } from "./virtual-machine.ts";
 
 /** What a verdict depends on. */
 export interface VerdictSubject {
-  /** Absolute path of QEMU. */
+  /** Absolute path of the monitor. */
   readonly program: string;
   readonly images: MachineImages;
-  readonly machine: MachineType;
+  readonly machine: KernelHost;
 }
 
-/** The verdict in the file; undefined when it is about something else. */
-export async function readVerdict(
-  cacheFile: string,
+/** The verdict in the file; undefined when it is about something else, or there is no file. */
+export async function readVerdict<Verdict>(
+  cacheFile: string | undefined,
   subject: VerdictSubject,
-): Promise<CachedVerdict | undefined> {
+  schema: z.ZodType<Verdict>,
+): Promise<Verdict | undefined> {
+  if (cacheFile === undefined) return undefined;
   try {
-    const cached = JSON.parse(await readFile(cacheFile, "utf8")) as Record<string, unknown>;
-    const { accelerator, reason, emulationBoots } = cached;
-    if (cached["key"] !== (await identity(subject)) || typeof reason !== "string") return undefined;
-    if (accelerator !== "kvm" && accelerator !== "tcg") return undefined;
-    return { accelerator, reason, ...(emulationBoots === true ? { emulationBoots } : {}) };
+    const { key, ...verdict } = JSON.parse(await readFile(cacheFile, "utf8")) as Record<string, unknown>;
+    return key === (await identity(subject)) ? schema.parse(verdict) : undefined;
   } catch {
     return undefined;
   }
@@ -40,10 +32,11 @@ export async function readVerdict(
 
 /** A verdict that cannot be kept is found out again next time. */
 export async function writeVerdict(
-  cacheFile: string,
+  cacheFile: string | undefined,
   subject: VerdictSubject,
-  verdict: CachedVerdict,
+  verdict: object,
 ): Promise<void> {
+  if (cacheFile === undefined) return;
   try {
     await mkdir(dirname(cacheFile), { recursive: true });
     const temporary = `${cacheFile}.${process.pid}`;
