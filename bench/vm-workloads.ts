@@ -136,7 +136,9 @@ async function workload(
 /** Resolves once a machine waits: more were warmed up than got a workload. */
 async function fullPool({ logs }: TestNode): Promise<void> {
   const count = (text: string): number => logs.filter(({ message }) => message === text).length;
-  while (count("Adding new agent process to warm pool") <= count("Workload deployed")) await delay(20);
+  const added = (): number =>
+    count("Adding new agent process to warm pool") + count("Adding new VM to warm pool");
+  while (added() <= count("Workload deployed")) await delay(20);
 }
 
 /** Round trip times in µs of requests sent one at a time. */

@@ -18,6 +18,7 @@ import { errorText } from "../lib/errors.ts";
 import type { NexError } from "../lib/errors.ts";
 import { silentLogger } from "../lib/logger.ts";
 import type { Logger } from "../lib/logger.ts";
+import { flushed, onConnectionEnd } from "./connection-end.ts";
 import { HandlerRunner } from "./handler-runner.ts";
 import { singleLine } from "./header-text.ts";
 import { cannotSend, linkClosed } from "./link-errors.ts";
@@ -65,6 +66,7 @@ class NatsLink implements Link {
   readonly #handlers: HandlerRunner;
   readonly #pending = new PendingRequests();
   readonly #subscriptions: readonly Subscription[];
+  readonly #connectionEnd: Disposable;
   readonly #resolveClosed: (end: LinkEnd) => void;
   #left: Promise<void> | undefined;
   #end: LinkEnd | undefined;
@@ -86,7 +88,9 @@ class NatsLink implements Link {
       subscribe(`${this.#subjects.inbox}.*`, (message) => this.#receiveReply(message)),
       subscribe(`${this.#subjects.served}.>`, (message) => this.#receive(message)),
     ];
-    void connection.closed().then((error) => this.#lose(errorText(error ?? "the connection is closed")));
+    this.#connectionEnd = onConnectionEnd(connection, (error) =>
+      this.#lose(errorText(error ?? "the connection is closed")),
+    );
   }
 
   request(subject: string, body: Uint8Array, options: LinkRequestOptions): Promise<LinkResponse> {
@@ -221,6 +225,7 @@ class NatsLink implements Link {
 
   #finish(end: LinkEnd): void {
     this.#end = end;
+    this.#connectionEnd[Symbol.dispose]();
     this.#left = this.#leave();
     this.#pending.failAll((subject) => linkClosed(subject, end));
     this.#resolveClosed(end);
@@ -231,8 +236,7 @@ class NatsLink implements Link {
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, LEAVE_MS);
     try {
-      // A flush never ends when the connection does.
-      await Promise.race([this.#connection.flush(), this.#connection.closed(), late]);
+      await Promise.race([flushed(this.#connection), late]);
       if (this.#isAgent) await this.#connection.close();
       else for (const subscription of this.#subscriptions) subscription.unsubscribe();
     } catch {

@@ -19,7 +19,7 @@ import type { Logger } from "../lib/logger.ts";
 import { agentPermissions } from "./agent-permissions.ts";
 import { authorizeUser, readAuthorizationRequest } from "./authorization-request.ts";
 import type { CalloutParties } from "./authorization-request.ts";
-import { connectToServer } from "./connect-to-server.ts";
+import { connectToServer, flush } from "./connect-to-server.ts";
 import type { Credentials, CredentialsMethod } from "./credentials.ts";
 import { ACCOUNT, calloutConfiguration } from "./server-configuration.ts";
 
@@ -28,7 +28,8 @@ export const CALLOUT_VERSION = "2.10.0";
 
 /** An agent makes one connection, and tries a few times where it is slow. */
 const MAX_ATTEMPTS = 64;
-const KICK_MS = 10_000;
+/** The authority's own connection may end and be made again meanwhile. */
+const KICK = { timeoutMs: 5000, attempts: 3 };
 
 /** Credentials that the server asks for. */
 export function calloutCredentials(nodePublicKey: string, logger: Logger): CredentialsMethod {
@@ -40,12 +41,14 @@ export function calloutCredentials(nodePublicKey: string, logger: Logger): Crede
       authority: key.publicKey,
       issuer: issuer.publicKey,
     }),
-    open: async ({ url }) => {
+    open: async ({ url, exit }) => {
       await using stack = new AsyncDisposableStack();
       const connection = await connectToServer(url, { key, name: "nex-authority", inboxPrefix: "_INBOX" });
       stack.defer(async () => connection.close());
+      // Else the client would look for the server for ever.
+      void exit.then(async () => connection.close());
       const authority = new Authority(connection, { server: serverId(connection), issuer }, logger);
-      await connection.flush();
+      await flush(connection);
       stack.move();
       return authority;
     },
@@ -120,10 +123,16 @@ class Authority implements Credentials {
 
   /** An answer that tells an error says that the connection has ended already. */
   async #kick(connection: number): Promise<void> {
+    const subject = `$SYS.REQ.SERVER.${this.#parties.server}.KICK`;
     const body = JSON.stringify({ cid: connection });
-    await this.#connection.request(`$SYS.REQ.SERVER.${this.#parties.server}.KICK`, body, {
-      timeout: KICK_MS,
-    });
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#connection.request(subject, body, { timeout: KICK.timeoutMs });
+        return;
+      } catch (error) {
+        if (attempt === KICK.attempts || this.#connection.isClosed()) throw error;
+      }
+    }
   }
 }
 

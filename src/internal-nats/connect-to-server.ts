@@ -1,5 +1,6 @@
 import { connect } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
+import { flushed } from "../agent-api/connection-end.ts";
 import type { SigningKey } from "../control-api/keys.ts";
 import { NexError, errorText } from "../lib/errors.ts";
 
@@ -39,6 +40,16 @@ export async function connectToServer(
       cause,
     });
   }
+}
+
+/**
+ * Resolves once the server has got what was sent before.
+ *
+ * @throws {NexError} `NATS_CONNECTION_LOST` when the connection ends first
+ */
+export async function flush(connection: NatsConnection): Promise<void> {
+  if (await flushed(connection)) return;
+  throw new NexError({ code: "NATS_CONNECTION_LOST", message: "The internal nats-server has ended" });
 }
 
 function signature(key: SigningKey, nonce: string): string {

@@ -20,7 +20,7 @@ import type { ProcessExit } from "../lib/managed-process.ts";
 import { startNatsServer } from "../nats/server.ts";
 import { compareVersions, natsServerVersion } from "../nats/server-version.ts";
 import { CALLOUT_VERSION, calloutCredentials } from "./callout-credentials.ts";
-import { connectToServer } from "./connect-to-server.ts";
+import { connectToServer, flush } from "./connect-to-server.ts";
 import type { Credentials } from "./credentials.ts";
 import { reloadedCredentials } from "./reloaded-credentials.ts";
 
@@ -102,13 +102,13 @@ export async function startInternalNats(options: InternalNatsOptions): Promise<I
   const server = stack.use(await starting.catch((error: unknown) => Promise.reject(advised(error))));
   const connection = await connectToServer(server.url, { key, name: "nex-node", inboxPrefix: "_HIN" });
   stack.defer(async () => connection.close());
-  const credentials = stack.use(await method.open(server));
   let hasEnded = false;
   void server.exit.then(async () => {
     hasEnded = true;
-    // Else the clients would look for the server for ever.
-    await Promise.all([connection.close(), credentials[Symbol.asyncDispose]()]);
+    // Else the client would look for the server for ever.
+    await connection.close();
   });
+  const credentials = stack.use(await method.open(server));
   const resources = stack.move();
   const used = new Set<string>();
   return {
@@ -161,7 +161,7 @@ async function addAgent(parts: {
   });
   stack.use(link);
   const key = createSigningKey("user");
-  await Promise.all([credentials.add(id, key.publicKey), connection.flush()]);
+  await Promise.all([credentials.add(id, key.publicKey), flush(connection)]);
   const resources = stack.move();
   return {
     nkeySeed: key.seedText(),

@@ -21,6 +21,8 @@ export interface MachinePoolOptions {
   readonly onNotice: (machine: Machine, notice: AgentNotice) => Promise<void> | undefined;
   /** The agent of a machine can no longer be relied on, warm or used. */
   readonly onLost: (machine: Machine, message: string) => void;
+  /** A warm machine is one too many. */
+  readonly onSurplus: (machine: Machine) => void;
   readonly logger: Logger;
 }
 
@@ -33,6 +35,7 @@ export class MachinePool extends WarmPool<Machine> {
     super({
       size: options.node.configuration.machine_pool_size,
       start: async (signal) => warmUp(options, agents, signal),
+      onSurplus: options.onSurplus,
       logger: options.logger,
     });
     this.#agents = agents;

@@ -6,6 +6,7 @@ import { WarmPool } from "./warm-pool.ts";
 /** A pool of numbers whose starts are settled by hand. */
 function manualPool(size: number) {
   const starts: PromiseWithResolvers<number>[] = [];
+  const surplus: number[] = [];
   const pool = new WarmPool<number>({
     size,
     start: (signal) => {
@@ -14,13 +15,14 @@ function manualPool(size: number) {
       starts.push(start);
       return start.promise;
     },
+    onSurplus: (item) => surplus.push(item),
     logger: silentLogger,
   });
   const settle = async (index: number): Promise<void> => {
     starts[index]?.resolve(index);
     await turn();
   };
-  return { pool, starts, settle };
+  return { pool, starts, surplus, settle };
 }
 
 async function turn(): Promise<void> {
@@ -73,6 +75,22 @@ test("WarmPool starts nothing for an item that is given back, which goes to who 
   assert.equal(pool.idleCount, 1);
   pool.keep(0);
   assert.equal(starts.length, 2, "the one that was started has taken its place");
+  await pool.close();
+});
+
+test("WarmPool lets go of what is given back while it is full", async () => {
+  const { pool, surplus, settle } = manualPool(1);
+  const opened = pool.open();
+  await settle(0);
+  await opened;
+  assert.equal(await pool.take(1000), 0);
+  const waiting = pool.take(60_000);
+  pool.putBack(0);
+  assert.equal(await waiting, 0);
+  await settle(1);
+  assert.deepEqual([pool.idleCount, surplus], [1, []]);
+  pool.putBack(0);
+  assert.deepEqual([pool.idleCount, surplus], [1, [0]]);
   await pool.close();
 });
 

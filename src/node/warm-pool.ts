@@ -2,8 +2,8 @@
  * The warm pool: idle agents, started and handshaken before anybody needs them.
  *
  * P1 an agent is handed out only after its handshake, and to one taker
- * P2 an agent that is kept by its taker, or ends, is replaced at once; one that is given back was never replaced. Failing
- *    starts back off (up to 10 s) and never stop trying
+ * P2 an agent that is kept by its taker, or ends, is replaced at once; one that is given back was never replaced, and is let
+ *    go when the pool is full without it. Failing starts back off (up to 10 s) and never stop trying
  * P3 a taker waits while the pool is empty, first come first served, at most `waitMs`
  * P4 starts run side by side: as many as idle agents and takers are missing, at most `MAX_CONCURRENT_STARTS`
  */
@@ -20,6 +20,8 @@ export interface WarmPoolOptions<T> {
   readonly size: number;
   /** Starts one agent; resolves once it is handshaken. */
   readonly start: (signal: AbortSignal) => Promise<T>;
+  /** Called with an agent that is one too many, and no longer the pool's. */
+  readonly onSurplus: (item: T) => void;
   readonly logger: Logger;
 }
 
@@ -115,14 +117,19 @@ export class WarmPool<T> {
     this.#refill();
   }
 
-  /** Stops refilling, fails waiting takers, waits for starts under way, and returns the agents that are left. */
-  async close(): Promise<T[]> {
+  /** Stops refilling, and fails waiting takers and starts under way. */
+  shut(): void {
     this.#closing.abort();
     clearTimeout(this.#retryTimer);
     for (const taker of this.#takers.splice(0)) {
       clearTimeout(taker.timer);
       taker.reject(poolEmpty("the node is shutting down"));
     }
+  }
+
+  /** Shuts it, waits for starts under way, and returns the agents that are left. */
+  async close(): Promise<T[]> {
+    this.shut();
     await Promise.allSettled(this.#starts);
     return this.#idle.splice(0);
   }
@@ -166,7 +173,8 @@ export class WarmPool<T> {
   #offer(item: T): void {
     const taker = this.#takers.shift();
     if (taker === undefined) {
-      this.#idle.push(item);
+      if (this.#idle.length < this.#options.size) this.#idle.push(item);
+      else this.#options.onSurplus(item);
       return;
     }
     clearTimeout(taker.timer);

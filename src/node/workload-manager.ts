@@ -73,6 +73,7 @@ export class WorkloadManager {
       ...options,
       onNotice: (machine, notice) => this.#noticed(machine, notice),
       onLost: (machine, message) => void this.end(machine, { kind: "agent-lost", message }),
+      onSurplus: (machine) => void this.end(machine, { kind: "not-needed" }),
     });
   }
 
@@ -112,9 +113,10 @@ export class WorkloadManager {
     this.#ends.delete(machine.id);
   }
 
-  /** Makes deploys under way fail, so that the node need not wait for them. */
+  /** Makes deploys under way fail, those that wait for an agent among them, so that the node need not wait for them. */
   cancelDeploys(): void {
     this.#cancelled.abort(new NexError({ code: "ABORTED", message: "the node is shutting down" }));
+    this.#pool.shut();
   }
 
   /** Ends all workloads and the pool. */
@@ -142,7 +144,10 @@ export class WorkloadManager {
       const machine = await prefixed("Failed to get agent client from pool", this.#pool.take(waitMs));
       const { state } = machine;
       // It may have ended between the pool's hand and ours.
-      if (state.kind !== "idle") continue;
+      if (state.kind !== "idle") {
+        this.#pool.remove(machine);
+        continue;
+      }
       machine.become({ kind: "deploying", agent: state.agent, ...undeployed(workload) });
       return { machine, agent: state.agent };
     }

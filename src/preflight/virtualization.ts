@@ -70,8 +70,9 @@ async function tryFirecracker(parts: VirtualizationParts, program: string): Prom
   const options = { program, images, cacheFile: cacheFiles.firecracker, signal };
   const known = await knownFirecrackerVerdict(options);
   if (known === undefined && check) return { kind: "unknown", detail: "not tried yet" };
-  if (known === undefined) report("Booting a guest in Firecracker");
-  const verdict = known ?? (await probeFirecracker(options));
+  const decides = known !== undefined && (known.boots || check);
+  if (!decides) report("Booting a guest in Firecracker");
+  const verdict = decides ? known : await probeFirecracker(options);
   return verdict.boots ? { kind: "kvm", detail: verdict.reason } : notInFirecracker(verdict);
 }
 

@@ -9,10 +9,15 @@ import { endText } from "./while-running.ts";
 /** Whether a guest booted. */
 export type BootProbe =
   | { readonly kind: "booted" }
-  /** `lastLines`: of the console. */
-  | { readonly kind: "failed"; readonly reason: string; readonly lastLines: readonly string[] };
+  /** `started`: the monitor was, and so had its say. `lastLines`: of the console. */
+  | {
+      readonly kind: "failed";
+      readonly started: boolean;
+      readonly reason: string;
+      readonly lastLines: readonly string[];
+    };
 
-/** The kernel argument of a guest that is to say `nex-probe: ok` and to power off. */
+/** The kernel argument of a guest that is to say `nex-probe: ok` and to restart, which ends its monitor. */
 export const PROBE_ARGUMENT = "nex.probe";
 /** What such a guest gets. */
 export const PROBE_RESOURCES = { vcpuCount: 1, memoryMiB: 128 } as const;
@@ -42,14 +47,20 @@ export async function bootProbe(
     if (lastLines.length > LAST_LINES) lastLines.shift();
   });
   const stack = new AsyncDisposableStack();
-  const end = await runGuest({ signal, onOutput: output.take, stack }, start).catch(errorText);
+  let started = false;
+  const noted = async (parts: ProbeParts): Promise<ManagedProcess> => {
+    const monitor = await start(parts);
+    started = true;
+    return monitor;
+  };
+  const end = await runGuest({ signal, onOutput: output.take, stack }, noted).catch(errorText);
   // Also hands on the rest of the output.
   await stack.disposeAsync();
   options.signal?.throwIfAborted();
   if (end === GUEST_LEFT && saidOk) return { kind: "booted" };
-  const how = timeout.aborted ? `no boot and power-off within ${timeoutMs} ms` : end;
+  const how = timeout.aborted ? `no boot and restart within ${timeoutMs} ms` : end;
   const words = output.lastWords().at(-1) ?? lastLines.at(-1) ?? "";
-  return { kind: "failed", reason: words === "" ? how : `${how} (${words})`, lastLines };
+  return { kind: "failed", started, reason: words === "" ? how : `${how} (${words})`, lastLines };
 }
 
 const GUEST_LEFT = "the guest left without a word";

@@ -25,11 +25,16 @@ describe("nex node preflight tells whether machines run", { skip, concurrency: 2
   });
 
   test("a guest that boots with KVM decides", { skip: hasKvm ? false : "cannot open /dev/kvm" }, async () => {
-    await using host = await makePreflightHost({ qemu: "boots with KVM" });
-    const { code, stdout } = await host.preflight(["--yes"]);
-    assert.equal(code, 0);
-    assert.match(stdout, /\n✅ Virtualization - KVM boots a guest\n$/);
-    assert.deepEqual(await host.boots(), ["kvm"]);
+    for (const [qemu, boots] of [
+      ["boots with KVM", ["kvm"]],
+      ["boots with KVM at the second try", ["kvm", "kvm"]],
+    ] as const) {
+      await using host = await makePreflightHost({ qemu });
+      const { code, stdout } = await host.preflight(["--yes"]);
+      assert.equal(code, 0);
+      assert.match(stdout, /\n✅ Virtualization - KVM boots a guest\n$/);
+      assert.deepEqual(await host.boots(), boots);
+    }
   });
 
   test("node up names all that is missing, before anything starts", async () => {

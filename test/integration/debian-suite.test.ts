@@ -138,6 +138,10 @@ describe("fetchDebianKernel", { skip }, () => {
       "linux-image-notes",
     ]);
     assert.ok(steps.includes("Downloading linux-image-6.1.0-56-cloud-amd64"), steps.join("\n"));
+    // Once more, without the updates: what is older than the kernel that is there is no update.
+    archive.files.delete(`debian-security/dists/${suite}-security/InRelease`);
+    assert.equal((await fetchDebianKernel(options)).path, path);
+    assert.match(steps.at(-1) ?? "", /^Taking linux-image-6\.1\.0-56-\S+ from an earlier download/);
   });
 });
 

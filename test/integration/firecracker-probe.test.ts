@@ -37,7 +37,7 @@ describe("boot probe of Firecracker", { skip }, () => {
     const cacheFile = join(directory, "verdicts", "firecracker.json");
     const options = { program: files.program, images: imagesOf(files), cacheFile, timeoutMs };
     const early = await probeFirecracker({ ...options, timeoutMs: 1 });
-    assert.deepEqual([early.boots, early.reason], [false, "no boot and power-off within 1 ms"]);
+    assert.deepEqual([early.boots, early.reason], [false, "no boot and restart within 1 ms"]);
     assert.deepEqual(await knownFirecrackerVerdict(options), early);
     const verdict = await probeFirecracker(options);
     assert.deepEqual(verdict, { boots: true, reason: "a guest booted in Firecracker", lastLines: [] });
@@ -70,7 +70,7 @@ describe("boot probe of Firecracker", { skip }, () => {
     });
     assert.deepEqual(
       [late.boots, late.reason.split(" (")[0]],
-      [false, "no boot and power-off within 3000 ms"],
+      [false, "no boot and restart within 3000 ms"],
     );
     assert.deepEqual(await probesLeft(), []);
   });

@@ -173,4 +173,12 @@ await describeInternalNats((authentication) => {
     for (const end of [agent.link, link]) assert.equal((await end.closed).kind, "lost");
     await assert.rejects(nats.addAgent("late"), { code: "NATS_CONNECTION_LOST" });
   });
+
+  test("an addition under way fails when the server dies", async () => {
+    await using nats = await startTestInternalNats(authentication);
+    process.kill(nats.pid, "SIGSTOP");
+    const adding = nats.addAgent("agent");
+    process.kill(nats.pid, "SIGKILL");
+    await assert.rejects(adding, { code: /^NATS_(?:CONNECTION_LOST|SERVER_RELOAD_FAILED)$/ });
+  });
 });

@@ -2,6 +2,11 @@
 import assert from "node:assert/strict";
 import { access } from "node:fs/promises";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { silentLogger } from "../../src/lib/logger.ts";
+import { createProcessDriver } from "../../src/sandbox/process/process-driver.ts";
+import type { SandboxDriver } from "../../src/sandbox/sandbox.ts";
+import { AGENT_PROGRAM } from "../support/agent-program.ts";
 import { collectLogs } from "../support/collect-events.ts";
 import { createMarker, findMarkedProcesses } from "../support/marked-processes.ts";
 import { startNats } from "../support/start-nats.ts";
@@ -52,4 +57,39 @@ test("an orderly end needs no force and says goodbye", async () => {
   await it.node.stop();
   assert.ok(!it.logs.some(({ message }) => message === FORCED));
   assert.ok(it.logs.some(({ message }) => message === "Publishing node stopped event"));
+});
+
+test("a deploy that waits for an agent is refused at once when the node ends", async () => {
+  const real = createProcessDriver({
+    agentProgram: process.execPath,
+    agentArgv: [AGENT_PROGRAM],
+    logger: silentLogger,
+    isolation: "none",
+  });
+  let starts = 0;
+  const driver: SandboxDriver = {
+    name: real.name,
+    isolation: real.isolation,
+    // So long a deploy waits.
+    bootTimeMs: 25_000,
+    probe: () => real.probe(),
+    start: async (spec, options) => {
+      starts += 1;
+      if (starts === 1) return real.start(spec, options);
+      await delay(60_000, undefined, options?.signal === undefined ? {} : { signal: options.signal });
+      throw new Error("unreachable");
+    },
+    [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
+  };
+  await using it = await startTestNode({ driver });
+  await it.deploy({ name: "first", artifact: "#!/bin/sh\nexec /bin/sleep 1000\n" });
+  const asked = Promise.withResolvers<void>();
+  it.connection.subscribe("$NEX.DEPLOY.>", { callback: () => asked.resolve() });
+  const waiting = assert.rejects(it.deploy({ name: "second", artifact: "#!/bin/sh\n" }), {
+    message: /no available agent client in pool \(the node is shutting down\)/,
+  });
+  await asked.promise;
+  await it.node.stop();
+  await waiting;
+  assert.ok(!it.logs.some(({ message }) => message === FORCED));
 });

@@ -17,7 +17,11 @@ import { startHttpPeer } from "./start-http-peer.ts";
 import type { HttpPeer, PeerRequest } from "./start-http-peer.ts";
 
 /** What the stand-in for QEMU does: a real one would need images that boot. */
-export type QemuBehaviour = "boots with KVM" | "boots without KVM" | "does not boot";
+export type QemuBehaviour =
+  | "boots with KVM"
+  | "boots with KVM at the second try"
+  | "boots without KVM"
+  | "does not boot";
 
 /** What the stand-in for Firecracker does with a configuration file. */
 export type FirecrackerBehaviour = "boots" | "does not boot";
@@ -158,8 +162,14 @@ function qemuScript(boots: string, behaviour: QemuBehaviour): string {
   // A guest takes its time; QEMU's answer has to arrive before its end.
   const boot = `echo '{"return": {"running": true}}' >&3; echo "nex-probe: ok"; /bin/sleep 0.3; exit 0`;
   const fail = `echo "Kernel panic - not syncing"; echo "no init" >&2; exit 1`;
+  const withKvm = {
+    "boots with KVM": boot,
+    "boots with KVM at the second try": `[ "$(/bin/grep -c kvm ${boots})" -gt 1 ] || { ${fail}; }; ${boot}`,
+    "boots without KVM": fail,
+    "does not boot": fail,
+  }[behaviour];
   return `case " $* " in
-  *" -accel kvm "*) echo kvm >> ${boots}; ${behaviour === "boots with KVM" ? boot : fail} ;;
+  *" -accel kvm "*) echo kvm >> ${boots}; ${withKvm} ;;
   *) echo tcg >> ${boots}; ${behaviour === "does not boot" ? fail : boot} ;;
 esac`;
 }

@@ -65,7 +65,11 @@ async function keptKernels(cacheDirectory: string): Promise<readonly string[]> {
     if (!name.startsWith(PACKAGE_START)) continue;
     if (await pathExists(join(cacheDirectory, name, "initrd"))) kept.push(name);
   }
-  return kept.sort((one, other) => other.localeCompare(one, "en", { numeric: true }));
+  return kept.sort(newestFirst);
+}
+
+function newestFirst(one: string, other: string): number {
+  return other.localeCompare(one, "en", { numeric: true });
 }
 
 /** The one before the newest stays: another process may be copying it. */
@@ -92,8 +96,13 @@ async function fetchLatestKernel(options: DebianKernelOptions): Promise<GuestKer
   });
   const name = (await packages.dependencies(metaPackage)).find((entry) => entry.startsWith(PACKAGE_START));
   if (name === undefined) throw kernelInvalid(metaPackage, "it names no kernel");
+  const newest = await newestKept(cacheDirectory);
+  if (newest !== undefined && newestFirst(newest, name) < 0) {
+    onStep(`Taking ${newest} from an earlier download, which is newer than ${name}`);
+    return kernelIn(join(cacheDirectory, newest));
+  }
   const kept = join(cacheDirectory, name);
-  if (await pathExists(join(kept, "initrd"))) return kernelIn(kept);
+  if (newest === name) return kernelIn(kept);
   onStep(`Downloading ${name}`);
   const packageRoot = await packages.unpack(name);
   onStep(`Preparing ${name}`);

@@ -31,12 +31,28 @@ export interface AcceleratorProbeOptions extends VerdictSubject {
 const TIMEOUT_MS = 5000;
 const EMULATED_TIMEOUT_MS = 90_000;
 
-/** Boots a guest with KVM to see whether that works here. Software emulation is taken to work always. */
+/**
+ * Boots a guest with KVM to see whether that works here: one that did not is tried once more. Software emulation is taken to
+ * work always.
+ */
 export async function probeAccelerator(options: AcceleratorProbeOptions): Promise<AcceleratorVerdict> {
   const known = await knownVerdict(options);
   if (known !== undefined) return known;
-  const verdict = await judge(options);
-  await keep(options, verdict);
+  if (!(await canOpenKvm())) {
+    const verdict = { accelerator: "tcg", reason: `cannot open "${KVM}"` } as const;
+    await keep(options, verdict);
+    return verdict;
+  }
+  const { timeoutMs = TIMEOUT_MS } = options;
+  const boot = async (): Promise<BootProbe> => bootGuest({ ...options, timeoutMs }, "kvm");
+  let probe = await boot();
+  // The host may have been busy with something else.
+  if (probe.kind === "failed") probe = await boot();
+  const verdict: AcceleratorVerdict =
+    probe.kind === "booted"
+      ? { accelerator: "kvm", reason: "a guest booted with KVM" }
+      : { accelerator: "tcg", reason: `KVM does not work here: ${probe.reason}` };
+  if (probe.kind === "booted" || probe.started) await keep(options, verdict);
   return verdict;
 }
 
@@ -57,20 +73,11 @@ export async function probeEmulation(
   return probe;
 }
 
-async function judge(options: AcceleratorProbeOptions): Promise<AcceleratorVerdict> {
-  if (!(await canOpenKvm())) return { accelerator: "tcg", reason: `cannot open "${KVM}"` };
-  const { timeoutMs = TIMEOUT_MS } = options;
-  const probe = await bootGuest({ ...options, timeoutMs }, "kvm");
-  return probe.kind === "booted"
-    ? { accelerator: "kvm", reason: "a guest booted with KVM" }
-    : { accelerator: "tcg", reason: `KVM does not work here: ${probe.reason}` };
-}
-
 async function keep(options: AcceleratorProbeOptions, verdict: CachedVerdict): Promise<void> {
   await writeVerdict(options.cacheFile, options, verdict);
 }
 
-/** Boots a guest without a network that is to say that it runs and to power off, within the time. */
+/** Boots a guest without a network that is to say that it runs and to restart, within the time. */
 export async function bootGuest(
   options: VerdictSubject & {
     readonly machine: MachineType;
