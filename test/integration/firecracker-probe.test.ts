@@ -68,10 +68,7 @@ describe("boot probe of Firecracker", { skip }, () => {
       images: imagesOf(hanging),
       timeoutMs: 3000,
     });
-    assert.deepEqual(
-      [late.boots, late.reason.split(" (")[0]],
-      [false, "no boot and restart within 3000 ms"],
-    );
+    assert.deepEqual([late.boots, late.reason.split(" (")[0]], [false, "no boot and restart within 3000 ms"]);
     assert.deepEqual(await probesLeft(), []);
   });
 
