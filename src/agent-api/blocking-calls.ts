@@ -9,7 +9,7 @@
 import { readSync, writeSync } from "node:fs";
 import { NexError, errorText } from "../lib/errors.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { FRAME_KIND, encodeFrame } from "./frame.ts";
+import { FRAME_KIND, encodeFrame, renumberFrame } from "./frame.ts";
 import type { FrameHead } from "./frame.ts";
 import type { LinkHeaders, LinkResponse } from "./link.ts";
 
@@ -36,7 +36,10 @@ class DescriptorCalls implements BlockingCalls {
   readonly #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   readonly #reader = new FrameReader((head, body) => this.#receive(head, body), {
     maxBodyBytes: MAX_BODY_BYTES,
+    repeated: FRAME_KIND.reply,
   });
+  /** The last request without a body, which often is the next one, too. */
+  #last: { readonly subject: string; readonly headers: LinkHeaders; readonly frame: Buffer } | undefined;
   #lastId = 0;
   #reply: { readonly head: FrameHead; readonly body: Uint8Array } | undefined;
   /** Why nothing can be asked any more. */
@@ -48,15 +51,8 @@ class DescriptorCalls implements BlockingCalls {
 
   request(subject: string, body: Uint8Array, headers: LinkHeaders): LinkResponse {
     this.#lastId = this.#lastId === 0xffffffff ? 1 : this.#lastId + 1;
-    const frame = encodeFrame(
-      { kind: FRAME_KIND.request, id: this.#lastId, subject, headers },
-      body,
-      MAX_BODY_BYTES,
-    );
-    if (frame === undefined)
-      throw failed("LINK_MESSAGE_TOO_LARGE", subject, `the message (${body.length} bytes) is too large`);
     this.#reply = undefined;
-    this.#write(frame);
+    this.#write(this.#frame(subject, body, headers));
     while (this.#closed === undefined && this.#reply === undefined) this.#read();
     // Set by `#receive`, which the checker does not see.
     const reply = this.#reply as { readonly head: FrameHead; readonly body: Uint8Array } | undefined;
@@ -64,6 +60,20 @@ class DescriptorCalls implements BlockingCalls {
     if (reply.head.kind === FRAME_KIND.noResponders)
       throw failed("LINK_NO_RESPONDERS", subject, "nobody handles it at the other side");
     return { headers: reply.head.headers, body: reply.body };
+  }
+
+  #frame(subject: string, body: Uint8Array, headers: LinkHeaders): Buffer {
+    const last = body.length === 0 ? this.#last : undefined;
+    if (last?.subject === subject && areSame(last.headers, headers)) {
+      renumberFrame(last.frame, this.#lastId);
+      return last.frame;
+    }
+    const head = { kind: FRAME_KIND.request, id: this.#lastId, subject, headers };
+    const frame = encodeFrame(head, body, MAX_BODY_BYTES);
+    if (frame === undefined)
+      throw failed("LINK_MESSAGE_TOO_LARGE", subject, `the message (${body.length} bytes) is too large`);
+    if (body.length === 0) this.#last = { subject, headers, frame };
+    return frame;
   }
 
   #write(frame: Buffer): void {
@@ -91,6 +101,11 @@ class DescriptorCalls implements BlockingCalls {
     const answers = head.kind === FRAME_KIND.reply || head.kind === FRAME_KIND.noResponders;
     if (answers && head.id === this.#lastId) this.#reply = { head, body };
   }
+}
+
+function areSame(one: LinkHeaders, other: LinkHeaders): boolean {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
 }
 
 function isInterruption(error: unknown): boolean {

@@ -1,5 +1,5 @@
-import { MAX_HEAD_BYTES, PREFIX_BYTES, createHeadDecoder } from "./frame.ts";
-import type { FrameHead } from "./frame.ts";
+import { FRAME_KIND, MAX_HEAD_BYTES, PREFIX_BYTES, createHeadDecoder } from "./frame.ts";
+import type { DecodeHead, FrameHead, FrameKind } from "./frame.ts";
 
 /** Receives each well-formed frame; `body` is its own copy. */
 export type FrameListener = (head: FrameHead, body: Uint8Array) => void;
@@ -13,7 +13,7 @@ const NO_BODY = new Uint8Array(0);
 export class FrameReader {
   readonly #onFrame: FrameListener;
   readonly #maxBodyBytes: number;
-  readonly #decodeHead = createHeadDecoder();
+  readonly #decodeHead: DecodeHead;
   readonly #prefix = Buffer.alloc(PREFIX_BYTES);
   #part: "prefix" | "head" | "body" = "prefix";
   #target: Uint8Array = this.#prefix;
@@ -23,9 +23,14 @@ export class FrameReader {
   /** Of the frame whose body is being read; undefined when it was malformed and the body is only skipped. */
   #head: FrameHead | undefined;
 
-  constructor(onFrame: FrameListener, { maxBodyBytes }: { readonly maxBodyBytes: number }) {
+  /** `repeated`: frames of this kind are often alike but for their body. Default: requests. */
+  constructor(
+    onFrame: FrameListener,
+    options: { readonly maxBodyBytes: number; readonly repeated?: FrameKind },
+  ) {
     this.#onFrame = onFrame;
-    this.#maxBodyBytes = maxBodyBytes;
+    this.#maxBodyBytes = options.maxBodyBytes;
+    this.#decodeHead = createHeadDecoder(options.repeated ?? FRAME_KIND.request);
   }
 
   /**

@@ -26,7 +26,7 @@ export const PREFIX_BYTES = 8;
 export const MAX_HEAD_BYTES = 256 * 1024;
 
 const FIXED_HEAD_BYTES = 7;
-/** Where the subject's length lies, from which on heads of requests are compared. */
+/** Where the subject's length lies, from which on heads are compared. */
 const TEXT_OFFSET = 5;
 const MAX_SUBJECT_BYTES = 0xffff;
 const MAX_HEADERS = 256;
@@ -42,7 +42,7 @@ export function encodeFrame(
   body: Uint8Array = NO_BODY,
   maxBodyBytes = Infinity,
 ): Buffer | undefined {
-  const headers = head.headers === NO_HEADERS ? "" : headerText(head.headers);
+  const headers = head.headers === NO_HEADERS ? "" : knownHeaderText(head.headers);
   const subjectBytes = Buffer.byteLength(head.subject);
   const headBytes = FIXED_HEAD_BYTES + subjectBytes + (headers === "" ? 0 : Buffer.byteLength(headers));
   if (subjectBytes > MAX_SUBJECT_BYTES || headBytes > MAX_HEAD_BYTES || body.length > maxBodyBytes)
@@ -59,11 +59,19 @@ export function encodeFrame(
   return frame;
 }
 
+/** Gives an encoded frame another request id. */
+export function renumberFrame(frame: Buffer, id: number): void {
+  frame.writeUInt32BE(id, PREFIX_BYTES + 1);
+}
+
 /** Reads the head in `bytes[start, end)`; undefined when it is malformed. */
 export type DecodeHead = (bytes: Buffer, start: number, end: number) => FrameHead | undefined;
 
-/** For one stream: a request often has subject and headers of the one before, which then are not read again. */
-export function createHeadDecoder(): DecodeHead {
+/**
+ * For one stream: a frame of the kind `repeated` often has subject and headers of the one before, which then are not read
+ * again.
+ */
+export function createHeadDecoder(repeated: FrameKind): DecodeHead {
   let last: { readonly bytes: Buffer; readonly text: HeadText } | undefined;
   return (bytes, start, end) => {
     if (end - start < FIXED_HEAD_BYTES) return undefined;
@@ -71,7 +79,7 @@ export function createHeadDecoder(): DecodeHead {
     if (kind === undefined) return undefined;
     const id = bytes.readUInt32BE(start + 1);
     const textStart = start + TEXT_OFFSET;
-    if (kind !== FRAME_KIND.request) {
+    if (kind !== repeated) {
       const text = decodeText(bytes, textStart, end);
       return text === undefined ? undefined : { kind, id, subject: text.subject, headers: text.headers };
     }
@@ -107,6 +115,16 @@ function frameKind(value: number): FrameKind | undefined {
     default:
       return undefined;
   }
+}
+
+/** Headers that cannot change and are sent again and again are written once. */
+let known: { readonly headers: LinkHeaders; readonly text: string } | undefined;
+
+function knownHeaderText(headers: LinkHeaders): string {
+  if (known?.headers === headers) return known.text;
+  const text = headerText(headers);
+  if (Object.isFrozen(headers)) known = { headers, text };
+  return text;
 }
 
 function headerText(headers: LinkHeaders): string {

@@ -8,6 +8,8 @@ export class HandlerTable {
     string,
     { readonly tokens: readonly string[]; readonly handler: LinkHandler }
   >();
+  /** What was found last by a pattern: the next message often has the same subject. */
+  #last: { readonly subject: string; readonly handler: LinkHandler } | undefined;
 
   /**
    * Registers a handler until the returned handle is disposed.
@@ -21,6 +23,7 @@ export class HandlerTable {
     }
     if (this.#exact.has(pattern) || this.#patterns.has(pattern))
       throw cannotHandle(pattern, "it has a handler already");
+    this.#last = undefined;
     const entry = { tokens, handler };
     if (tokens.includes("*") || tokens.includes(">")) this.#patterns.set(pattern, entry);
     else this.#exact.set(pattern, handler);
@@ -29,6 +32,7 @@ export class HandlerTable {
       [Symbol.dispose]: () => {
         if (disposed) return;
         disposed = true;
+        this.#last = undefined;
         this.#exact.delete(pattern);
         this.#patterns.delete(pattern);
       },
@@ -38,9 +42,12 @@ export class HandlerTable {
   find(subject: string): LinkHandler | undefined {
     const exact = this.#exact.get(subject);
     if (exact !== undefined || this.#patterns.size === 0) return exact;
+    if (this.#last?.subject === subject) return this.#last.handler;
     const tokens = subject.split(".");
-    for (const entry of this.#patterns.values()) {
-      if (matches(entry.tokens, tokens)) return entry.handler;
+    for (const { tokens: pattern, handler } of this.#patterns.values()) {
+      if (!matches(pattern, tokens)) continue;
+      this.#last = { subject, handler };
+      return handler;
     }
     return undefined;
   }

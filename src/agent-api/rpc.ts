@@ -11,7 +11,9 @@ const RPC_TIMEOUT_HEADER = "x-nex-hs-timeout-ms";
 
 /** Headers of a call that has only so much time. */
 export function withRpcTimeout(headers: LinkHeaders, timeoutMs: number): LinkHeaders {
-  return { ...headers, [RPC_TIMEOUT_HEADER]: String(Math.max(1, Math.ceil(timeoutMs))) };
+  const timed: Record<string, string> = { ...headers };
+  timed[RPC_TIMEOUT_HEADER] = String(Math.max(1, Math.ceil(timeoutMs)));
+  return timed;
 }
 
 /** The time that the caller gives a call; undefined when it did not say. */
@@ -29,8 +31,11 @@ export interface RpcResult {
   readonly body: Uint8Array;
 }
 
+const OK_HEADERS: LinkHeaders = Object.freeze({ [RPC_CODE_HEADER]: "200", [RPC_MESSAGE_HEADER]: "OK" });
+
 /** A result as a link reply. */
 export function encodeRpcResult({ code, message, body }: RpcResult): LinkReply {
+  if (code === 200 && message === "OK") return { headers: OK_HEADERS, body };
   const headers = { [RPC_CODE_HEADER]: String(code), [RPC_MESSAGE_HEADER]: message };
   return code === 200 ? { headers, body } : { headers };
 }
@@ -38,7 +43,7 @@ export function encodeRpcResult({ code, message, body }: RpcResult): LinkReply {
 /** Reads a result. A reply without a status, or of a handler that failed, is an error 500. */
 export function parseRpcResult(response: LinkResponse): RpcResult {
   const status = response.headers[RPC_CODE_HEADER];
-  if (status === undefined || !/^\d{3}$/.test(status)) {
+  if (status !== "200" && (status === undefined || !/^\d{3}$/.test(status))) {
     const message = response.headers[ERROR_HEADER] ?? "Malformed reply of the host service";
     return { code: 500, message, body: new Uint8Array(0) };
   }

@@ -11,6 +11,7 @@ import type {
 
 /** Longest wait for the answer of a host service (protocol.md 16). */
 const CALL_TIMEOUT_MS = 5000;
+const COARSE_MS = 250;
 
 /** How a workload's calls reach the node. */
 export interface HostServiceWays {
@@ -23,8 +24,12 @@ export function createHostServices(
   { link, blockingCalls }: HostServiceWays,
   workload: { readonly id: string; readonly namespace: string; readonly workloadName: string },
 ): HostServices {
-  const subjectOf = ({ service, method }: HostServiceCall): string =>
-    agentSubjects.rpc({ ...workload, service, method });
+  let last = { service: "", method: "", subject: "" };
+  const subjectOf = ({ service, method }: HostServiceCall): string => {
+    if (last.service !== service || last.method !== method)
+      last = { service, method, subject: agentSubjects.rpc({ ...workload, service, method }) };
+    return last.subject;
+  };
   return {
     call: async (call) => {
       try {
@@ -39,13 +44,18 @@ export function createHostServices(
         ? undefined
         : (call, timeoutMs) => {
             try {
-              const headers = withRpcTimeout(call.headers, Math.min(timeoutMs, CALL_TIMEOUT_MS));
+              const headers = withRpcTimeout(call.headers, coarse(Math.min(timeoutMs, CALL_TIMEOUT_MS)));
               return parseRpcResult(blockingCalls.request(subjectOf(call), call.body, headers));
             } catch (error) {
               return failure(error);
             }
           },
   };
+}
+
+/** A time that many calls have in common, so that their requests are alike. */
+function coarse(timeoutMs: number): number {
+  return timeoutMs < COARSE_MS ? timeoutMs : timeoutMs - (timeoutMs % COARSE_MS);
 }
 
 function failure(error: unknown): HostServiceResult {

@@ -43,7 +43,7 @@ export type StartGuest = (isolate: Isolate, thread: MainThread) => Promise<Guest
 /** A reference into the host, as code inside the isolate sees it. Never handed to the function. */
 export interface HostReference {
   applyIgnored(receiver: undefined, values: readonly unknown[], options: object): void;
-  applySync(receiver: undefined, values: readonly unknown[], options: object): unknown;
+  applySync(receiver: undefined, values: readonly unknown[], options?: object): unknown;
   applySyncPromise(receiver: undefined, values: readonly unknown[], options: object): unknown;
 }
 

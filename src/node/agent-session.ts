@@ -11,6 +11,7 @@ import { parseAgentEvent, parseWorkloadEventData } from "../agent-api/agent-even
 import { AGENT_LOG_SOURCE, parseAgentLog, workloadLogLevel } from "../agent-api/agent-log.ts";
 import type { WorkloadLogLevel } from "../agent-api/agent-log.ts";
 import { agentSubjects, parseRpcSubject } from "../agent-api/agent-subjects.ts";
+import type { RpcSubject } from "../agent-api/agent-subjects.ts";
 import { serveArtifact } from "../agent-api/artifact.ts";
 import type { Link, LinkMessage, LinkReply } from "../agent-api/link.ts";
 import { encodeRpcResult, rpcTimeoutMs } from "../agent-api/rpc.ts";
@@ -107,6 +108,8 @@ class Session implements AgentSession {
   #isReachable = true;
   #triggerTimeoutMs = SILENCE_MS;
   #services = NO_SERVICES;
+  /** The last host service call's subject, taken apart. */
+  #asked: ({ readonly subject: string } & Partial<RpcSubject>) | undefined;
   #stopping: Promise<SandboxExit> | undefined;
 
   constructor(options: AgentSessionOptions) {
@@ -117,7 +120,7 @@ class Session implements AgentSession {
     link.handle(agentSubjects.logs(this.id), ({ body }) => this.#receiveLog(body));
     link.handle(agentSubjects.events(this.id), ({ body }) => this.#receiveEvent(body));
     for (const way of [link, calls])
-      way?.handle(agentSubjects.rpcs(this.id), async (message) => this.#serve(message));
+      way?.handle(agentSubjects.rpcs(this.id), (message) => this.#serve(message));
     const { promise, resolve } = Promise.withResolvers<string>();
     this.lost = promise;
     void sandbox.exit.then((exit) => resolve(describeExit(sandbox, exit, options.lastWords())));
@@ -235,7 +238,8 @@ class Session implements AgentSession {
   }
 
   async #serve({ subject, headers, body }: LinkMessage): Promise<LinkReply> {
-    const { service = "", method = "" } = parseRpcSubject(subject) ?? {};
+    if (this.#asked?.subject !== subject) this.#asked = { subject, ...parseRpcSubject(subject) };
+    const { service = "", method = "" } = this.#asked;
     return encodeRpcResult(
       await answerHostServiceCall(this.#services.table, {
         service,

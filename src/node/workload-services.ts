@@ -98,6 +98,7 @@ function asWorkloadServices(
   const all = [...services.values()];
   let asksOthers = false;
   const counted = ([name, { call }]: readonly [string, LimitedService]) => {
+    if (name !== "http" && name !== "messaging") return [name, call] as const;
     const serve: HostService = async (request) => {
       asksOthers ||= name === "http" || (name === "messaging" && request.method !== "publish");
       return call(request);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
+import { CallTime } from "../../src/host-services/host/call-time.ts";
 import { createHttpService } from "../../src/host-services/host/http/http.ts";
 import type { HttpServiceOptions } from "../../src/host-services/host/http/http.ts";
 import { makeAuthority } from "../support/certificates.ts";
@@ -42,7 +43,9 @@ async function get(
     headers: { "x-http-url": url, ...headers },
     body: new Uint8Array(0),
   };
-  const { body } = await service(call, AbortSignal.timeout(5000));
+  const time = new CallTime(5000);
+  const { body } = await service(call, time);
+  time.end();
   return JSON.parse(Buffer.from(body).toString()) as Result;
 }
 

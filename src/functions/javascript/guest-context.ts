@@ -2,6 +2,7 @@ import type { HostReference } from "../guest.ts";
 import type { GuestCompute } from "./guest-compute.ts";
 import type { GuestConsole } from "./guest-console.ts";
 import type { Inspect } from "./guest-inspect.ts";
+import type { GuestMailbox } from "./guest-mailbox.ts";
 import type { GuestRunner, GuestRunnerParts, RunnerReply } from "./guest-runner.ts";
 import type { GuestWays, GuestWeb } from "./guest-web.ts";
 
@@ -10,13 +11,14 @@ export interface GuestParts {
   readonly inspect: Inspect;
   readonly createConsole: (inspect: Inspect, send: (batch: string[]) => void) => GuestConsole;
   readonly createWeb: (ways: GuestWays) => GuestWeb;
+  readonly createMailbox: (memory: SharedArrayBuffer) => GuestMailbox;
   readonly createRunner: (parts: GuestRunnerParts) => GuestRunner;
 }
 
 /** What the host brings along. */
 export interface GuestHost {
   readonly log: HostReference;
-  /** A host service call that the function waits for. */
+  /** A host service call that the function waits for. A number stands for so many bytes in the mailbox. */
   readonly call: HostReference;
   /** One that it does not wait for. */
   readonly send: HostReference;
@@ -56,9 +58,9 @@ export type GuestNext = number | RunnerReply;
 export function guestContext(parts: GuestParts, host: GuestHost): GuestEntry {
   const copied = { __proto__: null, copy: true };
   const options = { __proto__: null, arguments: copied };
-  const answered = { __proto__: null, arguments: copied, result: copied };
   const { log, call, send, compute, wake, waits } = host;
   const { defineProperty, getOwnPropertyDescriptor, ownKeys } = Reflect;
+  const mailbox = parts.createMailbox(host.mailbox);
   const root = globalThis as unknown as Record<string, unknown>;
   let failure: unknown;
   let failed = false;
@@ -80,9 +82,13 @@ export function guestContext(parts: GuestParts, host: GuestHost): GuestEntry {
           "host services that answer at once are for functions whose source says hostServices; use hostServices.async",
         );
       const values = [service, method, target, body];
-      return waits === "here"
-        ? call.applySync(undefined, values, answered)
-        : call.applySyncPromise(undefined, values, options);
+      if (waits === "elsewhere") return call.applySyncPromise(undefined, values, options);
+      // Reading the options costs as much as passing what needs none.
+      const reply =
+        typeof body === "object"
+          ? call.applySync(undefined, values, options)
+          : call.applySync(undefined, values);
+      return typeof reply === "number" ? mailbox.take(reply) : reply;
     },
     send: (outgoing) => {
       flush();
@@ -150,7 +156,7 @@ export function guestContext(parts: GuestParts, host: GuestHost): GuestEntry {
       timers.reset();
     },
     flush,
-    mailbox: host.mailbox,
+    mailbox,
   });
   const { answer } = calls;
   const { fire } = timers;

@@ -1,4 +1,5 @@
 import type { Inspect } from "./guest-inspect.ts";
+import type { GuestMailbox } from "./guest-mailbox.ts";
 
 /**
  * What an invocation comes back with: JSON text, bytes, nothing, or a failure as `[failure, message, stack]`; a promise
@@ -31,8 +32,7 @@ export interface GuestRunnerParts {
   readonly inspect: Inspect;
   readonly begin: () => void;
   readonly flush: () => void;
-  /** See `mailbox.ts`. */
-  readonly mailbox: SharedArrayBuffer;
+  readonly mailbox: GuestMailbox;
 }
 
 /**
@@ -43,7 +43,7 @@ export function guestRunner({ inspect, begin, flush, mailbox }: GuestRunnerParts
   const MAX_MESSAGE = 1024;
   const MAX_STACK = 8192;
   const { stringify } = JSON;
-  const { apply, get, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
+  const { apply, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
   const Bytes = Uint8Array;
   const BufferOf = ArrayBuffer;
   const ErrorOf = Error;
@@ -60,9 +60,6 @@ export function guestRunner({ inspect, begin, flush, mailbox }: GuestRunnerParts
   const viewLength = getter(views, "byteLength");
   const bufferLength = getter(ArrayBuffer.prototype, "byteLength");
   const bufferResizable = getter(ArrayBuffer.prototype, "resizable");
-  const copyFrom = get(Bytes.prototype, "set");
-  const box = new Bytes(mailbox);
-  const boxBytes = box.length;
 
   let target: ((...values: unknown[]) => unknown) | undefined;
 
@@ -151,19 +148,7 @@ export function guestRunner({ inspect, begin, flush, mailbox }: GuestRunnerParts
       flush();
     }
   };
-  const received = (length: number): Uint8Array => {
-    const bytes = new Bytes(length);
-    apply(copyFrom, bytes, [new Bytes(mailbox, 0, length)]);
-    return bytes;
-  };
-
-  const sent = (bytes: Uint8Array): Uint8Array | number => {
-    const length = apply(viewLength, bytes, []) as number;
-    if (length > boxBytes) return bytes;
-    apply(copyFrom, box, [bytes]);
-    return length;
-  };
-
+  const { take, put } = mailbox;
   const { prototype: promises } = Promise;
   let pending: Promise<RunnerReply> | undefined;
 
@@ -186,9 +171,9 @@ export function guestRunner({ inspect, begin, flush, mailbox }: GuestRunnerParts
     invoke,
     explain,
     begin(subject, payload) {
-      const result = invoke(subject, typeof payload === "number" ? received(payload) : payload);
+      const result = invoke(subject, typeof payload === "number" ? take(payload) : payload);
       if (typeof result !== "object") return result;
-      if (apply(viewType, result, []) === "Uint8Array") return sent(result as Uint8Array);
+      if (apply(viewType, result, []) === "Uint8Array") return put(result as Uint8Array);
       if (getPrototypeOf(result) !== promises) return result as RunnerReply;
       pending = result as Promise<RunnerReply>;
       return true;

@@ -9,6 +9,7 @@ import { guestErrors } from "./guest-errors.ts";
 import { guestFetch } from "./guest-fetch.ts";
 import { guestHeaders } from "./guest-headers.ts";
 import { guestInspect } from "./guest-inspect.ts";
+import { guestMailbox } from "./guest-mailbox.ts";
 import { guestRunner } from "./guest-runner.ts";
 import { guestText } from "./guest-text.ts";
 import { guestTimers } from "./guest-timers.ts";
@@ -32,6 +33,7 @@ return (${String(guestContext)})({
   inspect: (${String(guestInspect)})(),
   createConsole: ${String(guestConsole)},
   createWeb: (ways) => (${String(guestWeb)})(parts, ways),
+  createMailbox: ${String(guestMailbox)},
   createRunner: ${String(guestRunner)},
 }, { log: $0, call: $1, send: $2, compute: $3, wake: $4, environment: $5, waits: $6, mentioned: $8, mailbox: $9 });`;
 

@@ -154,7 +154,7 @@ export async function startJavaScriptContext(options: ContextOptions): Promise<J
 }
 
 /** The ways out of the isolate, as references; what comes through them is not trusted to have any shape. */
-function hostReferences({ engine, spec, thread }: ContextOptions, bridge: ServiceBridge) {
+function hostReferences({ engine, spec, thread, mailbox }: ContextOptions, bridge: ServiceBridge) {
   let loop: Pick<ReturnType<typeof createEventLoop>, "answered" | "wakeIn"> | undefined;
   const bytes = (value: object) =>
     new engine.ExternalCopy(value).copyInto({ release: true, transferIn: true });
@@ -169,7 +169,8 @@ function hostReferences({ engine, spec, thread }: ContextOptions, bridge: Servic
         }
       : (...values: unknown[]) => {
           const [service, method, target, body] = values;
-          return thread.wait((leftMs) => callBlocking({ service, method, target, body }, leftMs));
+          const reply = thread.wait((leftMs) => callBlocking({ service, method, target, body }, leftMs));
+          return reply instanceof Uint8Array && mailbox.put(reply) ? reply.length : given(reply);
         },
   );
   const send = new engine.Reference((...values: unknown[]) => {

@@ -20,21 +20,33 @@ export type ServiceRequest =
   | { readonly kind: "ready"; readonly call: HostServiceCall; readonly answer: AnswerKind }
   | { readonly kind: "refused"; readonly code: number; readonly message: string };
 
-const TARGET_HEADER: Readonly<Record<HostServiceName, string>> = {
-  http: "x-http-url",
-  kv: "x-keyvalue-key",
-  objectstore: "x-object-name",
-  messaging: "x-subject",
+type Headers = Readonly<Record<string, string>>;
+
+/** The headers that name what a call is about. */
+const TARGET_HEADERS: Readonly<Record<HostServiceName, (target: string) => Headers>> = {
+  // As the URL standard writes it when it could not travel as it is.
+  http: (target) => ({ "x-http-url": /^[!-~]*$/.test(target) ? target : new URL(target).href }),
+  kv: (target) => ({ "x-keyvalue-key": target }),
+  objectstore: (target) => ({ "x-object-name": target }),
+  messaging: (target) => ({ "x-subject": target }),
 };
 
-const ANSWERS: Readonly<Record<HostServiceName, Readonly<Record<string, AnswerKind>>>> = {
-  http: { get: "http", head: "http", post: "http", put: "http", patch: "http", delete: "http" },
-  kv: { get: "bytes", set: "success", delete: "success", keys: "list" },
-  objectstore: { get: "bytes", put: "json", delete: "success", list: "list" },
-  messaging: { publish: "success", request: "bytes", requestMany: "list-of-bytes" },
-};
+const answersOf = (answers: Readonly<Record<string, AnswerKind>>): ReadonlyMap<string, AnswerKind> =>
+  new Map(Object.entries(answers));
 
-const NO_TARGET = new Set(["kv.keys", "objectstore.list"]);
+const ANSWERS: ReadonlyMap<string, ReadonlyMap<string, AnswerKind>> = new Map<
+  HostServiceName,
+  ReadonlyMap<string, AnswerKind>
+>([
+  [
+    "http",
+    answersOf({ get: "http", head: "http", post: "http", put: "http", patch: "http", delete: "http" }),
+  ],
+  ["kv", answersOf({ get: "bytes", set: "success", delete: "success", keys: "list" })],
+  ["objectstore", answersOf({ get: "bytes", put: "json", delete: "success", list: "list" })],
+  ["messaging", answersOf({ publish: "success", request: "bytes", requestMany: "list-of-bytes" })],
+]);
+
 const encoder = new TextEncoder();
 
 /**
@@ -45,11 +57,11 @@ const encoder = new TextEncoder();
 export function readServiceCall(raw: RawServiceCall): ServiceRequest {
   const [service, method, target] = [String(raw.service), String(raw.method), String(raw.target)];
   if (!isService(service)) return refused(404, `No such host service: ${service}`);
-  const answer = Object.hasOwn(ANSWERS[service], method) ? ANSWERS[service][method] : undefined;
+  const answer = ANSWERS.get(service)?.get(method);
   if (answer === undefined) return refused(400, "unknown method");
   const problem = targetProblem(service, target);
   if (problem !== undefined) return refused(400, problem);
-  const headers = wireHeaders({ service, method, target, raw });
+  const headers = wireHeaders({ service, answer, target, raw });
   return { kind: "ready", call: { service, method, headers, body: bodyBytes(raw.body) }, answer };
 }
 
@@ -59,16 +71,16 @@ function refused(code: number, message: string): ServiceRequest {
 
 function wireHeaders(call: {
   readonly service: HostServiceName;
-  readonly method: string;
+  readonly answer: AnswerKind;
   readonly target: string;
   readonly raw: RawServiceCall;
-}): Record<string, string> {
-  const { service, method, target, raw } = call;
-  if (NO_TARGET.has(`${service}.${method}`)) return {};
-  if (service !== "http") return { [TARGET_HEADER[service]]: target };
+}): Headers {
+  const { service, answer, target, raw } = call;
+  if (answer === "list") return {};
+  const headers = TARGET_HEADERS[service](target);
+  if (service !== "http") return headers;
   return {
-    // As the URL standard writes it when it could not travel as it is.
-    [TARGET_HEADER.http]: /^[!-~]*$/.test(target) ? target : new URL(target).href,
+    ...headers,
     ...(typeof raw.headers === "string" ? { "x-http-headers": asciiJson(raw.headers) } : {}),
     ...(raw.redirect === "manual" ? { "x-http-redirect": "manual" } : {}),
   };
@@ -83,7 +95,7 @@ function asciiJson(json: string): string {
 }
 
 function isService(name: string): name is HostServiceName {
-  return Object.hasOwn(ANSWERS, name);
+  return ANSWERS.has(name);
 }
 
 /** Targets travel as header values: a line break in one would start another header. */

@@ -68,7 +68,7 @@ export class Bucket<Store> {
   /** @throws {ServiceFailure} */
   async use<Result>(use: BucketUse<Store, Result>): Promise<Result> {
     const { action, failure, signal } = use;
-    const opened = this.#ready() ?? (await this.#opened(signal));
+    const opened = this.ready ?? (await this.#opened(signal));
     const first = await attempt(failure, signal, orGone(action(opened)));
     if (first.kind === "done") return first.result;
     if (this.#present === opened) {
@@ -79,7 +79,7 @@ export class Bucket<Store> {
   }
 
   /** The store, when there is nothing to wait for. */
-  #ready(): Store | undefined {
+  get ready(): Store | undefined {
     return this.#options.nats.quick === undefined ? undefined : this.#present;
   }
 

@@ -40,7 +40,7 @@ test("LimitedService does so many calls at the same time and lets the others wai
 test("LimitedService ends a call at its time, also one that waits for its place, and keeps its places", async () => {
   const limits = { ...LIMITS, timeoutMs: 20, maxConcurrentCalls: 1 };
   let stuck = true;
-  const service = limitService(async (_call, signal) => {
+  const service = limitService(async (_call, { signal }) => {
     if (!stuck) return succeeded({});
     const { promise, reject } = Promise.withResolvers<never>();
     signal.addEventListener("abort", () => reject(signal.reason));

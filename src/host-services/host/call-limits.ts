@@ -5,6 +5,7 @@
  * L2 calls beyond `maxConcurrentCalls` wait, in the order they came
  * L3 while N invocations are under way, at most N times `maxCallsPerInvocation` calls are done for them
  */
+import { CallTime } from "./call-time.ts";
 import { attempt, requireSize, ServiceFailure } from "./service-failure.ts";
 import type { HostService, HostServiceCall, HostServiceResult } from "./host-services.ts";
 
@@ -18,8 +19,8 @@ export interface CallLimits {
   readonly maxCallsPerInvocation: number;
 }
 
-/** A service that gives up when `signal` is aborted. */
-export type TimedService = (call: HostServiceCall, signal: AbortSignal) => Promise<HostServiceResult>;
+/** A service that gives up when the time is over. */
+export type TimedService = (call: HostServiceCall, time: CallTime) => Promise<HostServiceResult>;
 
 /** A service under limits, and the count of the invocations it is called in. */
 export interface LimitedService {
@@ -39,18 +40,16 @@ export function limitService(service: TimedService, limits: CallLimits): Limited
       budget.take();
       requireSize("the body", call.body.length, limits.maxBodyBytes);
       const ownMs = typeof limits.timeoutMs === "number" ? limits.timeoutMs : limits.timeoutMs(call.method);
-      const timeoutMs = Math.min(ownMs, call.timeoutMs ?? ownMs);
-      const time = new AbortController();
-      const timer = setTimeout(() => time.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+      const time = new CallTime(Math.min(ownMs, call.timeoutMs ?? ownMs));
       try {
-        await places.take(time.signal);
+        if (!places.takeFree()) await places.take(time.signal);
         try {
-          return await service(call, time.signal);
+          return await service(call, time);
         } finally {
           places.giveBack();
         }
       } finally {
-        clearTimeout(timer);
+        time.end();
       }
     },
   };
@@ -65,11 +64,14 @@ class Places {
     this.#free = count;
   }
 
+  takeFree(): boolean {
+    if (this.#free === 0) return false;
+    this.#free -= 1;
+    return true;
+  }
+
+  /** Waits for one. */
   async take(signal: AbortSignal): Promise<void> {
-    if (this.#free > 0) {
-      this.#free -= 1;
-      return;
-    }
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.add(resolve);
     try {

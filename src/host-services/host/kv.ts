@@ -1,9 +1,11 @@
 import { Kvm } from "@nats-io/kv";
 import type { KV } from "@nats-io/kv";
 import type { MsgHdrs } from "@nats-io/nats-core";
+import { errorText } from "../../lib/errors.ts";
 import { Bucket, bucketName } from "./bucket.ts";
 import type { BucketOwner, BucketSettings } from "./bucket.ts";
 import type { TimedService } from "./call-limits.ts";
+import type { CallTime } from "./call-time.ts";
 import { succeeded } from "./host-services.ts";
 import type { NatsAccess } from "./nats-access.ts";
 import { readLastMessages } from "./last-messages.ts";
@@ -27,12 +29,10 @@ const MAX_KEY_BYTES = 1024;
 export function createKeyValueService(options: StoreOptions): TimedService {
   const { maxBodyBytes } = options;
   const bucket = openBucket(options);
-  return async ({ method, headers, body }, signal) => {
+  return async ({ method, headers, body }, time) => {
     switch (method) {
       case "get": {
-        const key = keyOf(headers);
-        const action = async (store: Store) => readValue(store, { key, quick: options.nats.quick, signal });
-        const value = await bucket.use({ failure: "failed to get value for key", signal, action });
+        const value = await getValue(keyOf(headers), { bucket, quick: options.nats.quick, time });
         if (value === undefined) throw new ServiceFailure(404, "key not found");
         requireSize("the value", value.length, maxBodyBytes);
         return succeeded(value);
@@ -40,16 +40,21 @@ export function createKeyValueService(options: StoreOptions): TimedService {
       case "set": {
         const key = keyOf(headers);
         const action = async ({ kv }: Store) => kv.put(key, body);
-        const revision = await bucket.use({ failure: "failed to write value for key", signal, action });
+        const revision = await bucket.use({
+          failure: "failed to write value for key",
+          signal: time.signal,
+          action,
+        });
         return succeeded({ revision, success: true });
       }
       case "delete": {
         const key = keyOf(headers);
         const action = async ({ kv }: Store) => kv.delete(key);
-        await bucket.use({ failure: "failed to delete key", signal, action });
+        await bucket.use({ failure: "failed to delete key", signal: time.signal, action });
         return succeeded({ success: true });
       }
       case "keys": {
+        const { signal } = time;
         const action = async (store: Store) => readKeys(store, maxBodyBytes, signal);
         return succeeded(await bucket.use({ failure: "failed to resolve keys", signal, action }));
       }
@@ -102,28 +107,38 @@ function keyOf(headers: Readonly<Record<string, string>>): string {
   );
 }
 
-/** Where a value is, and how to get it. */
-interface ValueRead {
-  readonly key: string;
+/** How to get at values. */
+interface ValueAccess {
+  readonly bucket: Bucket<Store>;
   readonly quick: QuickRequests | undefined;
-  readonly signal: AbortSignal;
+  readonly time: CallTime;
 }
 
+const GET_FAILED = "failed to get value for key";
+
 /** The value of a key; undefined when it has none. */
-async function readValue(store: Store, { key, quick, signal }: ValueRead): Promise<Uint8Array | undefined> {
-  const { kv, access, prefix, direct } = store;
-  if (!direct || quick?.usable !== true) {
+async function getValue(key: string, access: ValueAccess): Promise<Uint8Array | undefined> {
+  const { bucket, quick, time } = access;
+  const store = bucket.ready;
+  if (store?.direct === true && quick?.usable === true) {
+    const subject = `$JS.API.DIRECT.GET.${store.access.stream}.${store.prefix}${key}`;
+    const answer = await quick.request(subject, time).catch(notAnswered);
+    // Only what has no data can be a failure or mark a deleted key; reading the headers costs more than all the rest.
+    if (answer.data.length > 0) return answer.data;
+    const code = answer.headers?.code ?? 0;
+    if (code === 404) return undefined;
+    if (code === 0) return isDeletion(answer.headers) ? undefined : answer.data;
+    // The client library finds out what is wrong, and the bucket may be made again.
+  }
+  const action = async ({ kv }: Store) => {
     const entry = await kv.get(key);
     return entry === null || entry.operation !== "PUT" ? undefined : entry.value;
-  }
-  const { headers, data } = await quick.request(
-    `$JS.API.DIRECT.GET.${access.stream}.${prefix}${key}`,
-    signal,
-  );
-  const code = headers?.code ?? 0;
-  if (code === 404) return undefined;
-  if (code !== 0) throw new Error(code === 503 ? "no responders" : `${code} ${headers?.description}`);
-  return isDeletion(headers) ? undefined : data;
+  };
+  return bucket.use({ failure: GET_FAILED, signal: time.signal, action });
+}
+
+function notAnswered(cause: unknown): never {
+  throw new ServiceFailure(500, `${GET_FAILED}: ${errorText(cause)}`, cause);
 }
 
 /** Whether a message marks a deleted key. */

@@ -40,7 +40,7 @@ export function createMessagingService(options: MessagingOptions): TimedService 
     if (reason !== undefined) throw new ServiceFailure(403, reason);
     return subject;
   };
-  return async ({ method, headers, body }, signal) => {
+  return async ({ method, headers, body }, { signal }) => {
     switch (method) {
       case "publish": {
         const subject = checked("publish", headers);

@@ -17,7 +17,7 @@ const MAX_NAME_BYTES = 1024;
 export function createObjectStoreService(options: StoreOptions): TimedService {
   const { maxBodyBytes } = options;
   const bucket = openBucket(options);
-  return async ({ method, headers, body }, signal) => {
+  return async ({ method, headers, body }, { signal }) => {
     switch (method) {
       case "get": {
         const name = nameOf(headers);

@@ -1,14 +1,22 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import type { CallTime } from "./call-time.ts";
+
+interface Waiting {
+  readonly time: CallTime;
+  readonly resolve: (message: Msg) => void;
+  readonly reject: (error: Error) => void;
+}
 
 /**
  * Requests over one connection, for what functions ask for often. A request of the client library makes a timer, an
- * error with a stack trace and some promises, which is most of what it costs; these leave all of that to the signal of
- * their caller.
+ * error with a stack trace and some promises, which is most of what it costs; these have one timer for all.
  */
 export class QuickRequests {
   readonly #connection: NatsConnection;
   readonly #inbox: string;
-  readonly #waiting = new Map<string, (message: Msg) => void>();
+  readonly #waiting = new Map<string, Waiting>();
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtMs = Infinity;
   #lastId = 0;
   #state: "unused" | "subscribed" | "refused" = "unused";
 
@@ -23,23 +31,38 @@ export class QuickRequests {
     return this.#state !== "refused";
   }
 
-  /** Sends an empty request; rejects with the signal's reason. A missing responder is an answer, with code 503. */
-  request(subject: string, signal: AbortSignal): Promise<Msg> {
+  /** Sends an empty request; rejects when its time is over. A missing responder is an answer, with code 503. */
+  request(subject: string, time: CallTime): Promise<Msg> {
     if (this.#state === "unused") this.#subscribe();
     return new Promise((resolve, reject) => {
       const reply = `${this.#inbox}.${++this.#lastId}`;
-      const abort = (): void => {
-        this.#waiting.delete(reply);
-        reject(signal.reason as Error);
-      };
-      this.#waiting.set(reply, (message) => {
-        signal.removeEventListener("abort", abort);
-        resolve(message);
-      });
-      signal.addEventListener("abort", abort, { once: true });
+      this.#waiting.set(reply, { time, resolve, reject });
+      this.#watch(time.endsAtMs);
       this.#connection.publish(subject, undefined, { reply });
     });
   }
+
+  /** The timer is not put off by answers: it looks who still waits when it is due. */
+  #watch(endsAtMs: number): void {
+    if (this.#timerAtMs <= endsAtMs) return;
+    clearTimeout(this.#timer);
+    this.#timerAtMs = endsAtMs;
+    this.#timer = setTimeout(this.#expire, endsAtMs - performance.now()).unref();
+  }
+
+  readonly #expire = (): void => {
+    const nowMs = performance.now();
+    let nextMs = Infinity;
+    for (const [reply, { time, reject }] of this.#waiting) {
+      if (time.endsAtMs > nowMs) nextMs = Math.min(nextMs, time.endsAtMs);
+      else {
+        this.#waiting.delete(reply);
+        reject(time.failure());
+      }
+    }
+    this.#timerAtMs = Infinity;
+    if (nextMs < Infinity) this.#watch(nextMs);
+  };
 
   #subscribe(): void {
     this.#state = "subscribed";
@@ -50,9 +73,9 @@ export class QuickRequests {
           return;
         }
         const { subject } = message;
-        const settle = this.#waiting.get(subject);
+        const waiting = this.#waiting.get(subject);
         this.#waiting.delete(subject);
-        settle?.(message);
+        waiting?.resolve(message);
       },
     });
   }

@@ -65,7 +65,7 @@ export function createHttpService(options: HttpServiceOptions): TimedService {
     });
   };
 
-  return async ({ method, headers, body }, signal) => {
+  return async ({ method, headers, body }, { signal }) => {
     if (!METHODS.has(method)) throw new ServiceFailure(400, "Received invalid host services RPC request");
     const follow = headers["x-http-redirect"] !== "manual";
     let step: Step = {
