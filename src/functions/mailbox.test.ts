@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bodyOf, bodyText, loadTestFunction, run } from "../../test/support/function-kit.ts";
+import type { HostServiceCall, HostServiceResult } from "../host-services/guest/host-services.ts";
 import { MAILBOX_BYTES } from "./mailbox.ts";
 
 const bytesOf = (length: number, first: number): Uint8Array =>
@@ -12,6 +13,29 @@ test("Payloads and replies of every size around the mailbox's arrive unchanged, 
     const payload = bytesOf(length, length);
     const outcome = await loaded.invoke("a", payload);
     assert.deepEqual(bodyOf(outcome), payload);
+  }
+});
+
+test("Answers of host services of every size around the mailbox's arrive unchanged, and are the function's own", async () => {
+  const sizes = [0, 1, MAILBOX_BYTES - 1, MAILBOX_BYTES, MAILBOX_BYTES + 1, 3, 100_000, 2];
+  const callBlocking = ({ headers }: HostServiceCall): HostServiceResult => {
+    const size = Number(headers["x-keyvalue-key"]);
+    return { code: 200, message: "OK", body: bytesOf(size, size) };
+  };
+  await using loaded = await loadTestFunction({
+    source: `(subject, payload) => {
+      const kept = [payload, ...subject.split(".").map((size) => hostServices.kv.get(size))];
+      const all = new Uint8Array(kept.reduce((sum, { length }) => sum + length, 0));
+      let at = 0;
+      for (const bytes of kept) { all.set(bytes, at); at += bytes.length; bytes.fill(0) }
+      return all;
+    }`,
+    hostServices: { call: async (call) => callBlocking(call), callBlocking },
+  });
+  for (let round = 0; round < 2; round++) {
+    const outcome = await loaded.invoke(sizes.join("."), Uint8Array.of(1, 2, 3));
+    const expected = Buffer.concat([Buffer.of(1, 2, 3), ...sizes.map((size) => bytesOf(size, size))]);
+    assert.ok(expected.equals(bodyOf(outcome)));
   }
 });
 
