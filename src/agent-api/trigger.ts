@@ -13,10 +13,24 @@ export type TriggerReply =
   | { readonly kind: "succeeded"; readonly body: Uint8Array; readonly runtimeNs: number }
   | { readonly kind: "failed"; readonly message: string; readonly runtimeNs: number };
 
+/** The last ones: messages often have the subject of the one before. */
+let last: {
+  readonly subject: string;
+  readonly maxReplyBytes?: number | undefined;
+  readonly headers: LinkHeaders;
+} = {
+  subject: "",
+  headers: Object.freeze({ [TRIGGER_SUBJECT_HEADER]: "" }),
+};
+
 /** Headers of a trigger request. */
 export function triggerHeaders(subject: string, maxReplyBytes?: number): LinkHeaders {
-  if (maxReplyBytes === undefined) return { [TRIGGER_SUBJECT_HEADER]: subject };
-  return { [TRIGGER_SUBJECT_HEADER]: subject, [MAX_REPLY_HEADER]: String(maxReplyBytes) };
+  if (last.subject !== subject || last.maxReplyBytes !== maxReplyBytes) {
+    const headers: Record<string, string> = { [TRIGGER_SUBJECT_HEADER]: subject };
+    if (maxReplyBytes !== undefined) headers[MAX_REPLY_HEADER] = String(maxReplyBytes);
+    last = { subject, maxReplyBytes, headers: Object.freeze(headers) };
+  }
+  return last.headers;
 }
 
 /** The subject that triggers the function; empty when the node did not say. */
@@ -34,9 +48,11 @@ export function sendable(message: LinkMessage, reply: TriggerReply): TriggerRepl
 
 /** The reply of an agent to a trigger (protocol.md 5.6). */
 export function encodeTriggerReply(reply: TriggerReply): LinkReply {
-  const runtime = String(Math.max(0, Math.trunc(reply.runtimeNs)));
-  if (reply.kind === "succeeded") return { headers: { [RUNTIME_HEADER]: runtime }, body: reply.body };
-  return { headers: { [RUNTIME_HEADER]: runtime, [ERROR_HEADER]: reply.message } };
+  const headers: Record<string, string> = {};
+  headers[RUNTIME_HEADER] = String(Math.max(0, Math.trunc(reply.runtimeNs)));
+  if (reply.kind === "succeeded") return { headers, body: reply.body };
+  headers[ERROR_HEADER] = reply.message;
+  return { headers };
 }
 
 /** Reads an agent's reply: one with the error header is a failure, any other a success, also when it is empty. */

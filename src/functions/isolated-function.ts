@@ -10,7 +10,8 @@
  *
  * I1 the caller is answered at the deadline at the latest; `onFatal` comes after the answer, one turn of the event
  *    loop later, and at most {@link GRACE_MS} after the deadline
- * I2 the engine's timeout counts only running time and pauses in host calls, hence the deadline of our own
+ * I2 the engine's timeout counts only running time and pauses in host calls, hence the deadline of our own; on the main
+ *    thread the guard of `isolate-guard.ts` stands for it
  * I3 there is never more than one live isolate
  * I4 a function runs on the main thread, turn by turn, unless it waits for answers that the main thread has to fetch;
  *    a thread of its own (`watchdog.ts`) ends the process if that goes wrong, as the main thread cannot. A run that is
@@ -21,11 +22,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { errorText } from "../lib/errors.ts";
 import type { FunctionSpec, InvocationOutcome, LoadedFunction } from "./function.ts";
 import type { Guest, GuestReply, StartGuest } from "./guest.ts";
-import type { Isolate, IsolateEngine } from "./isolate-engine.ts";
+import type { IsolateEngine } from "./isolate-engine.ts";
 import { WatchedThread } from "./main-thread.ts";
 import { startMemoryWatch } from "./memory-watch.ts";
 import type { MemoryWatch } from "./memory-watch.ts";
-import { failureOf, outcomeOf, STOPPED } from "./run-end.ts";
+import { OwnIsolate } from "./own-isolate.ts";
+import { DEADLINE, failureOf, MEMORY, outcomeOf, STOPPED } from "./run-end.ts";
 import type { Failure, RunBounds, RunEnd } from "./run-end.ts";
 import { within } from "./within.ts";
 
@@ -35,7 +37,6 @@ const SETTLE_MS = 150;
 /** A run is long when the answers of those before it must not wait for the next one (I5). */
 const LONG_RUN_MS = 1;
 const SLACK_MIB = 192;
-const MIN_HEAP_MIB = 8;
 
 /** An engine's part in a {@link LoadedFunction}. */
 export interface IsolatedFunctionOptions {
@@ -62,9 +63,6 @@ interface LongRun {
   readonly begun: Promise<GuestReply>;
 }
 
-const MEMORY = { kind: "memory", reason: "memory ran out" } as const satisfies RunEnd;
-const DEADLINE = { kind: "deadline" } as const satisfies RunEnd;
-
 /**
  * Creates the isolate and sets the function up in it.
  *
@@ -79,8 +77,9 @@ export async function startIsolatedFunction(options: IsolatedFunctionOptions): P
 class IsolatedFunction implements LoadedFunction {
   readonly #options: IsolatedFunctionOptions;
   readonly #bounds: RunBounds;
+  readonly #growthMiB: number;
   readonly #waiting: Invocation[] = [];
-  #isolate: Isolate | undefined;
+  readonly #isolate: OwnIsolate;
   #guest: Guest | undefined;
   #watch: MemoryWatch | undefined;
   readonly #thread = new WatchedThread(() => this.#endOverdue());
@@ -94,20 +93,33 @@ class IsolatedFunction implements LoadedFunction {
   constructor(options: IsolatedFunctionOptions) {
     this.#options = options;
     this.#bounds = { engineName: options.engineName, limits: options.spec.limits };
+    this.#growthMiB = options.heapMiB + options.outsideHeapMiB + SLACK_MIB;
+    this.#isolate = new OwnIsolate({
+      engine: options.engine,
+      heapMiB: options.heapMiB,
+      onCatastrophicError: (reason) => {
+        if (this.#endRun === undefined) this.#giveUp(reason, STOPPED);
+        else this.#endRun({ kind: "memory", reason });
+      },
+    });
   }
 
   async start(): Promise<void> {
-    const { heapMiB, outsideHeapMiB, startGuest } = this.#options;
-    this.#isolate = this.#createIsolate();
-    this.#guest = await startGuest(this.#isolate, this.#thread);
-    this.#watch = startMemoryWatch(heapMiB + outsideHeapMiB + SLACK_MIB, (grownMiB) =>
+    this.#guest = await this.#startGuest();
+    this.#watch = startMemoryWatch(this.#growthMiB, (grownMiB) =>
       this.#endRun?.({ kind: "memory", reason: `memory of the process grew by ${grownMiB} MiB` }),
     );
-    if (this.#guest.invokeHere === undefined) return;
-    this.#thread.watch({
-      runMs: this.#bounds.limits.timeoutMs + GRACE_MS,
-      growthMiB: heapMiB + outsideHeapMiB + SLACK_MIB,
-    });
+  }
+
+  async #startGuest(): Promise<Guest> {
+    const { engine, startGuest } = this.#options;
+    const { timeoutMs: overdueMs } = this.#bounds.limits;
+    const isolate = this.#isolate.open();
+    const guest = await startGuest(isolate, this.#thread);
+    if (guest.invokeHere === undefined) return guest;
+    const limits = { overdueMs, runMs: overdueMs + GRACE_MS, growthMiB: this.#growthMiB };
+    await this.#thread.watch(engine, isolate, limits);
+    return guest;
   }
 
   invoke(subject: string, payload: Uint8Array): ReturnType<LoadedFunction["invoke"]> {
@@ -130,7 +142,7 @@ class IsolatedFunction implements LoadedFunction {
     this.#thread.stop();
     this.#guest?.release();
     this.#guest = undefined;
-    this.#isolate = undefined;
+    this.#isolate.forget();
   }
 
   /** Runs on this thread (I4) if the function allows it, and starts to run it elsewhere if not. */
@@ -146,10 +158,10 @@ class IsolatedFunction implements LoadedFunction {
     }
   }
 
-  /** The function has come back from the host too late: the engine ends what it still does (I4). */
+  /** A run takes too long, or has come back from the host too late: the engine ends what it still does (I4). */
   #endOverdue(): void {
-    this.#isolate?.dispose();
-    this.#isolate = undefined;
+    this.#isolate.dispose();
+    this.#isolate.forget();
   }
 
   #serveHere(guest: Guest, subject: string, payload: Uint8Array): ReturnType<LoadedFunction["invoke"]> {
@@ -229,7 +241,7 @@ class IsolatedFunction implements LoadedFunction {
         return this.#recover(guest, run);
       case "stopped":
         guest.abort();
-        this.#isolate?.dispose();
+        this.#isolate.dispose();
         await within(GRACE_MS, run);
         return;
       case "memory":
@@ -247,9 +259,9 @@ class IsolatedFunction implements LoadedFunction {
 
   /** An engine error means memory when the isolate is gone without our doing. */
   #explain(end: RunEnd): RunEnd {
-    if (end.kind !== "threw") return end;
-    if (this.#isolate === undefined) return DEADLINE;
-    if (!this.#isolate.isDisposed) return end;
+    if (end.kind !== "threw" && end.kind !== "replied") return end;
+    if (this.#isolate.isGone) return DEADLINE;
+    if (end.kind === "replied" || !this.#isolate.isDisposed) return end;
     return { kind: "memory", reason: errorText(end.error) };
   }
 
@@ -257,22 +269,20 @@ class IsolatedFunction implements LoadedFunction {
   async #recover(guest: Guest, run: Promise<void>): Promise<void> {
     guest.abort();
     if (!(await within(SETTLE_MS, guest.settle()))) {
-      this.#isolate?.dispose();
+      this.#isolate.dispose();
       if (!(await within(GRACE_MS - SETTLE_MS, run))) {
         return this.#giveUp(
           "execution does not stop after its time limit",
           failureOf(DEADLINE, this.#bounds),
         );
       }
-      this.#isolate = undefined;
+      this.#isolate.forget();
     }
     guest.release();
     if (this.#over !== undefined) return;
-    if (this.#isolate?.isDisposed === true)
-      return this.#giveUp(MEMORY.reason, failureOf(MEMORY, this.#bounds));
+    if (this.#isolate.isDisposed) return this.#giveUp(MEMORY.reason, failureOf(MEMORY, this.#bounds));
     try {
-      this.#isolate ??= this.#createIsolate();
-      this.#guest = await this.#options.startGuest(this.#isolate, this.#thread);
+      this.#guest = await this.#startGuest();
     } catch (error) {
       this.#giveUp(`function cannot be set up again: ${errorText(error)}`, STOPPED);
     }
@@ -286,15 +296,5 @@ class IsolatedFunction implements LoadedFunction {
     if (this.#fatal) return;
     this.#fatal = true;
     setImmediate(() => this.#options.spec.onFatal(reason));
-  }
-
-  #createIsolate(): Isolate {
-    return new this.#options.engine.Isolate({
-      memoryLimit: Math.max(MIN_HEAP_MIB, this.#options.heapMiB),
-      onCatastrophicError: (reason) => {
-        if (this.#endRun === undefined) this.#giveUp(reason, STOPPED);
-        else this.#endRun({ kind: "memory", reason });
-      },
-    });
   }
 }

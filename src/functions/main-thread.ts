@@ -1,3 +1,6 @@
+import { startIsolateGuard } from "./isolate-guard.ts";
+import type { IsolateGuard } from "./isolate-guard.ts";
+import type { Isolate, IsolateEngine } from "./isolate-engine.ts";
 import { startWatchdog } from "./watchdog.ts";
 import type { Watchdog, WatchdogLimits } from "./watchdog.ts";
 
@@ -16,16 +19,20 @@ export interface MainThread {
 export class WatchedThread implements MainThread {
   readonly #onOverdue: () => void;
   #watchdog: Watchdog | undefined;
+  #guard: IsolateGuard | undefined;
   #deadline = Infinity;
 
-  /** `onOverdue` is called in the middle of a turn: it must make the engine end it. */
+  /** `onOverdue` is called in the middle of a turn or at its end: it must make the engine end it, unless it has ended. */
   constructor(onOverdue: () => void) {
     this.#onOverdue = onOverdue;
   }
 
-  /** From now on the process ends when a turn gets out of hand. */
-  watch(limits: WatchdogLimits): void {
-    this.#watchdog = startWatchdog(limits);
+  /** From now on a turn in the isolate ends in time, and the process when that does not work. */
+  async watch(engine: IsolateEngine, isolate: Isolate, limits: WatchdogLimits): Promise<void> {
+    this.#watchdog ??= startWatchdog(limits);
+    const { cells, signalAt } = this.#watchdog;
+    this.#guard ??= await startIsolateGuard(engine, cells, signalAt);
+    this.#guard.watch(isolate);
   }
 
   /** An invocation starts that may take so long. */
@@ -38,7 +45,7 @@ export class WatchedThread implements MainThread {
     try {
       return turn();
     } finally {
-      this.#watchdog?.leave();
+      if (this.#watchdog?.leave() === true) this.#onOverdue();
     }
   }
 
@@ -54,5 +61,6 @@ export class WatchedThread implements MainThread {
 
   stop(): void {
     this.#watchdog?.stop();
+    this.#guard?.stop();
   }
 }

@@ -11,6 +11,9 @@ export type RunEnd =
   | { readonly kind: "stopped" }
   | { readonly kind: "memory"; readonly reason: string };
 
+export const MEMORY = { kind: "memory", reason: "memory ran out" } as const satisfies RunEnd;
+export const DEADLINE = { kind: "deadline" } as const satisfies RunEnd;
+
 /** A failure without its time. */
 export interface Failure {
   readonly failure: FunctionFailure;

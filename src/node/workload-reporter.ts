@@ -8,6 +8,9 @@ import type { Outbox } from "./outbox.ts";
 import type { TriggerRecord } from "./triggers.ts";
 import type { Workload } from "./workload.ts";
 
+/** Most lines of one log entry. */
+const MAX_LINES = 100;
+
 /** What a workload wrote: a line, or several. */
 export interface WorkloadLogLine {
   readonly level: LogLevel;
@@ -53,15 +56,18 @@ export function createWorkloadReporter(options: {
     if (told) dropped.delete(id);
     return told;
   };
+  /** Publishes them as one entry, or counts them. */
+  const sendLines = (id: string, workload: Workload, level: LogLevel, lines: readonly string[]): void => {
+    if (lines.length === 0) return;
+    if (tellDropped(id, workload) && send(id, workload, { level, text: lines.join("\n") })) return;
+    dropped.set(id, (dropped.get(id) ?? 0) + lines.length);
+  };
   const log = (
     id: string,
     workload: Workload,
     { level, text }: WorkloadLogLine,
   ): Promise<void> | undefined => {
-    for (const line of linesOf(text)) {
-      if (tellDropped(id, workload) && send(id, workload, { level, text: line })) continue;
-      dropped.set(id, (dropped.get(id) ?? 0) + 1);
-    }
+    for (const line of linesOf(text)) sendLines(id, workload, level, [line]);
     return outbox.room();
   };
   return {
@@ -94,17 +100,24 @@ export function createWorkloadReporter(options: {
       const failed = events.often(origin, "function_exec_failed");
       return (records) => {
         const time = new Date();
-        for (const { pattern, outcome } of records) {
-          const common = { workload_name: name, trigger_subject: pattern, namespace };
+        const lines: string[] = [];
+        const sendSuccesses = (): void => {
+          for (let at = 0; at < lines.length; at += MAX_LINES)
+            sendLines(id, workload, "DEBUG", lines.slice(at, at + MAX_LINES));
+          lines.length = 0;
+        };
+        for (const { pattern: trigger_subject, outcome } of records) {
           if (outcome.kind === "succeeded") {
-            succeeded({ ...common, elapsed_nanos: outcome.runtimeNs }, time);
-            const text = `Function ${name} execution succeeded (${outcome.runtimeNs}ns)`;
-            void log(id, workload, { level: "DEBUG", text });
+            const { runtimeNs: elapsed_nanos } = outcome;
+            succeeded({ workload_name: name, trigger_subject, namespace, elapsed_nanos }, time);
+            lines.push(`Function ${name} execution succeeded (${elapsed_nanos}ns)`);
           } else {
-            failed({ ...common, error: outcome.message }, time);
+            sendSuccesses();
+            failed({ workload_name: name, trigger_subject, namespace, error: outcome.message }, time);
             void log(id, workload, { level: "ERROR", text: `Function execution failed: ${outcome.message}` });
           }
         }
+        sendSuccesses();
       };
     },
   };

@@ -96,6 +96,11 @@ function asWorkloadServices(
   maxReplyBytes: () => number | undefined,
 ): WorkloadServices {
   const all = [...services.values()];
+  const leaving: Disposable = {
+    [Symbol.dispose]: () => {
+      for (const service of all) service.leave();
+    },
+  };
   let asksOthers = false;
   const counted = ([name, { call }]: readonly [string, LimitedService]) => {
     if (name !== "http" && name !== "messaging") return [name, call] as const;
@@ -115,11 +120,7 @@ function asWorkloadServices(
     },
     invocation: () => {
       for (const service of all) service.enter();
-      return {
-        [Symbol.dispose]: () => {
-          for (const service of all) service.leave();
-        },
-      };
+      return leaving;
     },
   };
 }

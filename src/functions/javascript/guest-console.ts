@@ -12,12 +12,13 @@ export interface GuestConsole {
 }
 
 /**
- * Runs inside the isolate, from its own source text. Lines leave at once, unless they come fast: then in batches.
- * `send` gets level and text in turns.
+ * Runs inside the isolate, from its own source text. Lines leave at once, unless they are many and come fast: then in
+ * batches, of which the last is lost when the isolate is ended. `send` gets level and text in turns.
  */
 export function guestConsole(inspect: Inspect, send: (batch: string[]) => void): GuestConsole {
   const MAX_TEXT = 8192;
   const MAX_LINES = 10_000;
+  const SINGLE_LINES = 16;
   const MAX_CHARACTERS = 1024 * 1024;
   const BATCH_ENTRIES = 256;
   const BATCH_CHARACTERS = 16_384;
@@ -59,8 +60,8 @@ export function guestConsole(inspect: Inspect, send: (batch: string[]) => void):
     batch[batch.length] = level;
     batch[batch.length] = line;
     batchCharacters += line.length;
-    if (batch.length >= BATCH_ENTRIES || batchCharacters > BATCH_CHARACTERS || now() - sentAt > BATCH_MS)
-      flush();
+    const isFull = batch.length >= BATCH_ENTRIES || batchCharacters > BATCH_CHARACTERS;
+    if (isFull || lines <= SINGLE_LINES || now() - sentAt > BATCH_MS) flush();
   };
 
   const show = (value: unknown): string => (typeof value === "string" ? value : inspect(value));

@@ -80,7 +80,9 @@ export async function startJavaScriptContext(options: ContextOptions): Promise<J
     result: { copy: true, promise: true },
     timeout: timeoutMs,
   } as const;
-  const quickTurn = { result: { copy: true }, timeout: timeoutMs } as const;
+  // The main thread's own limit is `MainThread`'s.
+  const quickTurn = { result: { copy: true } } as const;
+  const largeTurn = { arguments: { copy: true }, result: { copy: true } } as const;
   const turn = { arguments: { copy: true }, result: { copy: true }, timeout: timeoutMs } as const;
   const rest = { result: { copy: true, promise: true } } as const;
   let startedAt = 0;
@@ -132,7 +134,7 @@ export async function startJavaScriptContext(options: ContextOptions): Promise<J
       const reply = (
         mailbox.put(payload)
           ? begin.applySync(undefined, [subject, payload.length], quickTurn)
-          : begin.applySync(undefined, [subject, ownBytes(payload)], turn)
+          : begin.applySync(undefined, [subject, ownBytes(payload)], largeTurn)
       ) as RunnerReply | number | true;
       if (typeof reply === "number") return mailbox.take(reply);
       if (reply !== true) return reply;

@@ -24,7 +24,7 @@ export const loadWasmFunction: FunctionLoader = async (spec) => {
     engineName: "wasm",
     heapMiB: HEAP_MIB,
     outsideHeapMiB: 2 * spec.limits.memoryMiB,
-    startGuest: (isolate) => startWasmGuest({ engine, isolate, spec, module }),
+    startGuest: (isolate, thread) => startWasmGuest({ engine, isolate, spec, module, thread }),
   });
 };
 

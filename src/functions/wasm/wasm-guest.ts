@@ -6,6 +6,7 @@ import { ownBytes } from "../guest.ts";
 import type { Guest, GuestReply } from "../guest.ts";
 import type { Isolate, IsolateEngine } from "../isolate-engine.ts";
 import { createMailbox } from "../mailbox.ts";
+import type { MainThread } from "../main-thread.ts";
 import { guestModule } from "./guest-module.ts";
 import { guestNex } from "./guest-nex.ts";
 import { guestWasi } from "./guest-wasi.ts";
@@ -31,8 +32,9 @@ export async function startWasmGuest(options: {
   readonly isolate: Isolate;
   readonly spec: FunctionSpec;
   readonly module: LimitedModule;
+  readonly thread: MainThread;
 }): Promise<Guest> {
-  const { engine, isolate, spec, module } = options;
+  const { engine, isolate, spec, module, thread } = options;
   const context = await isolate.createContext();
   const stderr = new LineSplitter((line) => spec.log("error", line));
   const writeError = new engine.Reference((bytes: unknown, final: unknown) => {
@@ -81,20 +83,22 @@ export async function startWasmGuest(options: {
   entry.release();
 
   const run = { arguments: { copy: true }, result: { copy: true }, timeout: spec.limits.timeoutMs } as const;
+  // The main thread's own limit is `MainThread`'s.
+  const runHere = { arguments: { copy: true }, result: { copy: true } } as const;
   const ahead = { timeout: spec.limits.timeoutMs };
   const given = (payload: Uint8Array): Uint8Array | number =>
     mailbox.put(payload) ? payload.length : ownBytes(payload);
   const received = (reply: unknown): GuestReply =>
     readReply(typeof reply === "number" ? mailbox.take(reply) : reply);
   const invokeHere = (subject: string, payload: Uint8Array): GuestReply =>
-    received(invoke.applySync(undefined, [subject, given(payload)], run));
+    received(invoke.applySync(undefined, [subject, given(payload)], runHere));
   const invokeThere = async (subject: string, payload: Uint8Array): Promise<GuestReply> =>
     received(await invoke.apply(undefined, [subject, given(payload)], run));
   let preparing: NodeJS.Immediate | undefined;
   const prepareHere = (): void => {
     preparing = undefined;
     try {
-      prepare.applySync(undefined, [], ahead);
+      thread.run(() => prepare.applySync(undefined, []));
     } catch {
       // The next invocation finds out what is wrong, and answers with it.
     }
