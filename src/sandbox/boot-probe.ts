@@ -1,5 +1,5 @@
 import { tmpdir } from "node:os";
-import { errorText } from "../lib/errors.ts";
+import { errorText, NexError } from "../lib/errors.ts";
 import type { ManagedProcess } from "../lib/managed-process.ts";
 import { makeTemporaryDirectory } from "../lib/temporary-directory.ts";
 import { limitOutput } from "./limited-output.ts";
@@ -47,13 +47,11 @@ export async function bootProbe(
     if (lastLines.length > LAST_LINES) lastLines.shift();
   });
   const stack = new AsyncDisposableStack();
-  let started = false;
-  const noted = async (parts: ProbeParts): Promise<ManagedProcess> => {
-    const monitor = await start(parts);
-    started = true;
-    return monitor;
-  };
-  const end = await runGuest({ signal, onOutput: output.take, stack }, noted).catch(errorText);
+  let started = true;
+  const end = await runGuest({ signal, onOutput: output.take, stack }, start).catch((error: unknown) => {
+    started = !isOfHost(error);
+    return errorText(error);
+  });
   // Also hands on the rest of the output.
   await stack.disposeAsync();
   options.signal?.throwIfAborted();
@@ -61,6 +59,12 @@ export async function bootProbe(
   const how = timeout.aborted ? `no boot and restart within ${timeoutMs} ms` : end;
   const words = output.lastWords().at(-1) ?? lastLines.at(-1) ?? "";
   return { kind: "failed", started, reason: words === "" ? how : `${how} (${words})`, lastLines };
+}
+
+/** Whether the failure is one of files or processes, and tells nothing about the monitor. */
+function isOfHost(error: unknown): boolean {
+  if (error instanceof NexError) return error.code === "PROCESS_START_FAILED";
+  return error instanceof Error && "errno" in error;
 }
 
 const GUEST_LEFT = "the guest left without a word";
