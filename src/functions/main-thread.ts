@@ -9,8 +9,8 @@ export interface MainThread {
   /** Enters the isolate on the calling thread. */
   run<T>(turn: () => T): T;
   /**
-   * Waits for the host in the middle of a turn; the engine's own time limit pauses meanwhile. `call` is told how many
-   * milliseconds the invocation has left. When none are left afterwards, nothing of the function runs on.
+   * Waits for the host in the middle of a turn. `call` is told how many milliseconds the invocation has left. When none are
+   * left afterwards, nothing of the function runs on.
    */
   wait<T>(call: (leftMs: number) => T): T;
 }

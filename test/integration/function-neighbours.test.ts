@@ -44,8 +44,7 @@ const HOSTILE: Readonly<Record<string, Hostile>> = {
   },
   calls: {
     artifact: `async () => {
-      const calls = Array.from({ length: 2000 }, () => hostServices.async.kv.get("x"));
-      return (await Promise.allSettled(calls)).length;
+      for (;;) await Promise.allSettled(Array.from({ length: 500 }, () => hostServices.async.kv.get("x")));
     }`,
     reason: TIMEOUT,
   },

@@ -25,7 +25,7 @@ describe("InternalNats with callout", { timeout: 120_000, skip }, () => {
     await using server = await startNatsServer({
       binary: await testNatsServer(),
       // The real limit is a minute.
-      configText: method.configText.replace("timeout: 60", "timeout: 0.5"),
+      configText: method.configText.replace("timeout: 60", "timeout: 2"),
     });
     const clientUrl = server.url;
     const patient = connectNetworkLink({
