@@ -52,6 +52,11 @@ export async function openWorkloadTriggers(options: WorkloadTriggerOptions): Pro
     logger: logger.child({ workload: workload.name, workload_id: workloadId }),
   });
   const counts = new Map(workload.triggerSubjects.map((subject) => [subject, new EndpointCounts()]));
+  // Before the triggers, whose opening ends when the server knows of it, too.
+  const discovery = serveDiscovery(
+    connection.triggers,
+    functionService(identity, workloadId, workload, counts),
+  );
   try {
     const triggers = await openTriggers({
       connection: connection.triggers,
@@ -70,8 +75,6 @@ export async function openWorkloadTriggers(options: WorkloadTriggerOptions): Pro
           error: errorText(error),
         }),
     });
-    const service = functionService(identity, workloadId, workload, counts);
-    const discovery = serveDiscovery(connection.triggers, service);
     const close = async (): Promise<void> => {
       discovery[Symbol.dispose]();
       await triggers.close();
@@ -80,6 +83,7 @@ export async function openWorkloadTriggers(options: WorkloadTriggerOptions): Pro
     };
     return { subjects: triggers.subjects, close };
   } catch (error) {
+    discovery[Symbol.dispose]();
     await queue.close();
     await connection.close();
     throw error;

@@ -340,8 +340,8 @@ describe("nex run and stop", { concurrency: 2 }, () => {
       ...keys,
       ...flags,
     ]);
-    const deploy = node.deploys.at(-1);
     assert.deepEqual([run.code, run.stderr], [0, ""]);
+    const deploy = node.deploys.find(({ id }) => run.stdout.includes(id));
     assert.equal(
       run.stdout,
       `🚀 Workload 'mine' accepted. You can now refer to this workload with ID: ${deploy?.id} on node ${node.nodeId}\n`,
