@@ -1,7 +1,7 @@
 /**
  * Ends an isolate from outside while code in it keeps the main thread: another isolate, on a thread of its own, sleeps until it
- * is told to. The engine's own time limit would do, but costs a timer for each run that it keeps until that is due: after
- * some seconds of many short runs they take a third of the processor time and many megabytes.
+ * is told to. The engine's own time limit would do, but costs a timer for each run that it keeps until that is due: of many
+ * short runs they come to take a third of the agent's processor time (docs/performance.md).
  */
 import type { Isolate, IsolateEngine } from "./isolate-engine.ts";
 
@@ -19,8 +19,8 @@ return (isolate) => {
 const HEAP_MIB = 8;
 
 export interface IsolateGuard {
-  /** From now on this isolate is the one to end; the one before has ended. */
-  watch(isolate: Isolate): void;
+  /** From now on this isolate is the one to end. */
+  watch(isolate: Isolate): Promise<void>;
   stop(): void;
 }
 
@@ -44,11 +44,16 @@ export async function startIsolateGuard(
   };
   // The process cannot end while the thread sleeps.
   process.on("exit", stop);
+  let watched: Isolate | undefined;
+  let asleep: Promise<unknown> | undefined;
   return {
-    watch: (isolate) => {
+    watch: async (isolate) => {
+      if (isolate === watched) return;
+      signal(GUARD_SIGNAL.stop);
+      await asleep;
       signal(GUARD_SIGNAL.wait);
-      // It ends with the isolate that it waits for, or is stopped.
-      sleep.apply(undefined, [isolate]).catch(() => {});
+      watched = isolate;
+      asleep = sleep.apply(undefined, [isolate]).catch(() => {});
     },
     stop,
   };

@@ -32,7 +32,7 @@ export class WatchedThread implements MainThread {
     this.#watchdog ??= startWatchdog(limits);
     const { cells, signalAt } = this.#watchdog;
     this.#guard ??= await startIsolateGuard(engine, cells, signalAt);
-    this.#guard.watch(isolate);
+    await this.#guard.watch(isolate);
   }
 
   /** An invocation starts that may take so long. */

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { FunctionLimits } from "../../src/functions/function.ts";
 import { runFunctionProcess } from "../support/function-process.ts";
 import type { Ended } from "../support/function-process.ts";
-import { buildModule, op, word } from "../support/wasm-builder.ts";
+import { buildModule, op, word, writeBytes } from "../support/wasm-builder.ts";
 import type { ModuleOptions } from "../support/wasm-builder.ts";
 import type { FunctionEvent } from "./fixtures/function-process.ts";
 
@@ -234,6 +234,22 @@ test("A WebAssembly function that does not end is ended, each time", { concurren
     }),
   );
   await Promise.all(all);
+});
+
+test("A WebAssembly function that was ended keeps what it wrote", async () => {
+  const { events } = await runModule({
+    wasi: ["fd_write"],
+    start: [...writeBytes(0, 2, 100, 4), ...writeBytes(0, 2, 104, 7), ...op.loop(op.branch(0))],
+    data: [{ offset: 100, bytes: "one\ntwo\nend" }],
+  });
+  assert.deepEqual(
+    events.filter(([kind]) => kind === "log"),
+    Array.from({ length: 4 }, () => [
+      ["log", "error", "one"],
+      ["log", "error", "two"],
+      ["log", "error", "end"],
+    ]).flat(),
+  );
 });
 
 test("A WebAssembly function that fills its memory every time works on", async () => {

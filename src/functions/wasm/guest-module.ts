@@ -51,6 +51,8 @@ export function guestModule({ createWasi, createNex }: ModuleParts, host: Module
   const MAX_ERROR = 1024 * 1024;
   const BATCH_ERROR = 16_384;
   const BATCH_MS = 10;
+  // Those leave at once: what is held when the isolate is ended is lost.
+  const SINGLE_WRITES = 16;
   const RANDOM_POOL = 4096;
   const options = { __proto__: null, arguments: { __proto__: null, copy: true } };
 
@@ -58,6 +60,7 @@ export function guestModule({ createWasi, createNex }: ModuleParts, host: Module
   let heldBytes = 0;
   let sentAt = 0;
   let errorBytes = 0;
+  let writes = 0;
   const send = (final: boolean): void => {
     const bytes = new Uint8Array(heldBytes);
     let at = 0;
@@ -75,11 +78,13 @@ export function guestModule({ createWasi, createNex }: ModuleParts, host: Module
     errorBytes += bytes.length;
     held.push(bytes);
     heldBytes += bytes.length;
-    if (heldBytes > BATCH_ERROR || Date.now() - sentAt > BATCH_MS) send(false);
+    writes += 1;
+    if (writes <= SINGLE_WRITES || heldBytes > BATCH_ERROR || Date.now() - sentAt > BATCH_MS) send(false);
   };
   const flush = (): void => {
     if (errorBytes > 0) send(true);
     errorBytes = 0;
+    writes = 0;
   };
 
   let pool = new Uint8Array(0);
