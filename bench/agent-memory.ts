@@ -1,4 +1,5 @@
-import { findAgent, readProcess } from "./agent-process.ts";
+import { readFile } from "node:fs/promises";
+import { findAgents } from "../test/support/marked-processes.ts";
 
 /** What a process takes, in MiB. */
 export interface ProcessMemory {
@@ -8,15 +9,13 @@ export interface ProcessMemory {
   readonly own: number;
 }
 
-/** The memory of the agent that runs a workload; undefined where there is no `/proc` to tell. */
+/** The memory of the agent that runs a workload; undefined where nothing tells. */
 export async function agentMemory(workloadId: string): Promise<ProcessMemory | undefined> {
-  const pid = await findAgent(workloadId);
-  if (pid === undefined) return undefined;
+  if (process.platform !== "linux") return undefined;
+  const pid = findAgents([workloadId]).get(workloadId);
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, "latin1").catch(() => "");
   const fields = new Map(
-    [...(await readProcess(pid, "smaps_rollup")).matchAll(/^(\w+): +(\d+) kB$/gm)].map(([, name, kib]) => [
-      name,
-      Number(kib) / 1024,
-    ]),
+    [...text.matchAll(/^(\w+): +(\d+) kB$/gm)].map(([, name, kib]) => [name, Number(kib) / 1024]),
   );
   const [pss, clean, dirty] = ["Pss", "Private_Clean", "Private_Dirty"].map((name) => fields.get(name));
   if (pss === undefined || clean === undefined || dirty === undefined) return undefined;

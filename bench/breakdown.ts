@@ -51,18 +51,35 @@ async function measureFunction(): Promise<void> {
   );
 }
 
-/** Between the processes: a bare socket, and calls with their frames. */
+/** Between the processes: a bare socket, calls with their frames, and a kv.get with nothing of ours around it. */
 async function measureHop(): Promise<void> {
   const child = fork(join(import.meta.dirname, "breakdown-agent.ts"), {
     serialization: "advanced",
-    stdio: ["ignore", "inherit", "inherit", "pipe", "pipe", "ipc"],
+    stdio: ["ignore", "inherit", "inherit", "pipe", "pipe", "pipe", "ipc"],
   });
-  const [calls, bare] = [child.stdio[3] as Duplex, child.stdio[4] as Duplex];
+  const [calls, bare, asking] = child.stdio.slice(3, 6) as unknown as [Duplex, Duplex, Duplex];
+  await using nats = await startNats();
+  const connection = await nats.connect();
+  const bucket = await new Kvm(connection).create("breakdown");
+  await bucket.put("key", SMALL);
   const link = createIpcLink(calls);
   const headers = { "x-nex-hs-code": "200", "x-nex-hs-msg": "OK" };
   link.handle("hostint.id.rpc.*.*.*.*", () => Promise.resolve({ headers, body: SMALL }));
   bare.on("data", (bytes: Buffer) => bare.write(bytes));
-  for (const title of ["agent to node and back: bare socket", "agent to node and back: a call"]) {
+  connection.subscribe("answers", {
+    callback: (_error, { data }) => {
+      asking.write(data);
+    },
+  });
+  asking.on("data", () => {
+    connection.publish("$JS.API.DIRECT.GET.KV_breakdown.$KV.breakdown.key", "", { reply: "answers" });
+  });
+  const ways = [
+    "agent to node and back: bare socket",
+    "agent to node and back: a call",
+    "agent to node to NATS and back: a bare kv.get",
+  ];
+  for (const title of ways) {
     const [times] = (await once(child, "message")) as [readonly number[]];
     print(title, times);
   }

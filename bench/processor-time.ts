@@ -1,8 +1,8 @@
 // `node scripts/with-node.mjs bench/processor-time.ts` (Linux): the processor time that a trigger, 64 of them in flight, and a
 // synchronous kv.get take of each process, as the kernel counts it (`/proc/PID/task/*/schedstat`). Less noisy than times.
-import { readdir } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { Kvm } from "@nats-io/kv";
-import { findAgent, readProcess } from "./agent-process.ts";
+import { findAgents } from "../test/support/marked-processes.ts";
 import { startOwnNode } from "./own-node.ts";
 import type { OwnNode } from "./own-node.ts";
 import { medianAndSpread } from "./statistics.ts";
@@ -58,14 +58,9 @@ async function measure({ title, source, count, run }: Kind, name: string): Promi
     workloadType: "v8",
     triggerSubjects: [subject],
   });
-  const agent = await findAgent(id);
-  if (agent === undefined) throw new Error("there is no /proc to read processor times from");
-  const pids = {
-    node: `${node.pid}`,
-    agent,
-    "nats-server": `${node.nats.server.pid}`,
-    client: `${process.pid}`,
-  };
+  const agent = findAgents([id]).get(id);
+  if (agent === undefined) throw new Error("the agent is not among the processes");
+  const pids = { node: node.pid, agent, "nats-server": node.nats.server.pid, client: process.pid };
   for (let i = 0; i < 3; i++) await run(node, subject);
   const times = new Map<string, number[]>(Object.keys(pids).map((process) => [process, []]));
   for (let round = 0; round < ROUNDS; round++) {
@@ -85,10 +80,12 @@ async function measure({ title, source, count, run }: Kind, name: string): Promi
 }
 
 /** Of all its threads that have not ended. */
-async function processorTimeUs(pid: string): Promise<number> {
+async function processorTimeUs(pid: number): Promise<number> {
   const threads = await readdir(`/proc/${pid}/task`);
   const texts = await Promise.all(
-    threads.map(async (thread) => readProcess(pid, `task/${thread}/schedstat`)),
+    threads.map(async (thread) =>
+      readFile(`/proc/${pid}/task/${thread}/schedstat`, "latin1").catch(() => ""),
+    ),
   );
   return texts.reduce((sum, text) => sum + Number(text.split(" ")[0]) / 1000, 0);
 }

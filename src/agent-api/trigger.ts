@@ -14,23 +14,17 @@ export type TriggerReply =
   | { readonly kind: "failed"; readonly message: string; readonly runtimeNs: number };
 
 /** The last ones: messages often have the subject of the one before. */
-let last: {
-  readonly subject: string;
-  readonly maxReplyBytes?: number | undefined;
-  readonly headers: LinkHeaders;
-} = {
-  subject: "",
-  headers: Object.freeze({ [TRIGGER_SUBJECT_HEADER]: "" }),
-};
+let last:
+  | { readonly subject: string; readonly maxReplyBytes: number | undefined; readonly headers: LinkHeaders }
+  | undefined;
 
 /** Headers of a trigger request. */
 export function triggerHeaders(subject: string, maxReplyBytes?: number): LinkHeaders {
-  if (last.subject !== subject || last.maxReplyBytes !== maxReplyBytes) {
-    const headers: Record<string, string> = { [TRIGGER_SUBJECT_HEADER]: subject };
-    if (maxReplyBytes !== undefined) headers[MAX_REPLY_HEADER] = String(maxReplyBytes);
-    last = { subject, maxReplyBytes, headers: Object.freeze(headers) };
-  }
-  return last.headers;
+  if (last?.subject === subject && last.maxReplyBytes === maxReplyBytes) return last.headers;
+  const headers: Record<string, string> = { [TRIGGER_SUBJECT_HEADER]: subject };
+  if (maxReplyBytes !== undefined) headers[MAX_REPLY_HEADER] = String(maxReplyBytes);
+  last = { subject, maxReplyBytes, headers: Object.freeze(headers) };
+  return headers;
 }
 
 /** The subject that triggers the function; empty when the node did not say. */

@@ -105,7 +105,7 @@ function asWorkloadServices(
   const counted = ([name, { call }]: readonly [string, LimitedService]) => {
     if (name !== "http" && name !== "messaging") return [name, call] as const;
     const serve: HostService = async (request) => {
-      asksOthers ||= name === "http" || (name === "messaging" && request.method !== "publish");
+      asksOthers ||= name === "http" || request.method !== "publish";
       return call(request);
     };
     return [name, serve] as const;
